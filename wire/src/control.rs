@@ -1,0 +1,258 @@
+//! The agent's control socket: newline-delimited JSON, one [`Request`] a connection, answered by a
+//! stream of [`Reply`] lines of which the last is `done` or `error`.
+
+use serde::{Deserialize, Serialize};
+use weft_topology::id::PortId;
+
+use crate::host::BindingPhase;
+
+/// Version of the messages on the control socket.
+pub const VERSION: u32 = 1;
+
+/// A request with the version of its sender.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// [`VERSION`] of the sender.
+    pub v: u32,
+    /// What is asked.
+    #[serde(flatten)]
+    pub verb: Verb,
+}
+
+/// What can be asked of an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Verb {
+    /// Bind an interface to a port; `done` carries a [`PlugResult`] once the kernel has the vport.
+    Plug {
+        /// The virtual port.
+        port: PortId,
+        /// The interface, which exists.
+        interface: String,
+        /// MTU to set on it; absent: the network's.
+        #[serde(default)]
+        mtu: Option<u16>,
+        /// How long to wait for the kernel, in milliseconds.
+        timeout_ms: u64,
+    },
+    /// Release whatever port an interface is bound to. An unknown interface is no error.
+    Unplug {
+        /// The interface.
+        interface: String,
+    },
+    /// Release a port from whatever interface of this host it is bound to.
+    UnbindPort {
+        /// The virtual port.
+        port: PortId,
+    },
+    /// The bindings of this host: one [`BindingInfo`] an item.
+    Bindings,
+    /// The one port whose id begins with a prefix; `done` carries the id.
+    FindPort {
+        /// At least 8 characters of the id.
+        prefix: String,
+    },
+    /// The agent's state; `done` carries a [`Status`].
+    Status,
+    /// The kernel's flows with names for numbers: one [`FlowInfo`] an item.
+    Flows {
+        /// Only those that come in by this port.
+        #[serde(default)]
+        port: Option<PortId>,
+    },
+    /// Dropped packets: one [`DropInfo`] an item.
+    Drops {
+        /// Only those that came in by this port.
+        #[serde(default)]
+        port: Option<PortId>,
+    },
+    /// The learned MAC addresses: one [`LearnedInfo`] an item.
+    Learned,
+    /// Walk a packet through the topology; `done` carries a [`TraceResult`].
+    Trace {
+        /// Where it comes in.
+        port: PortId,
+        /// The frame's bytes in hex.
+        frame: String,
+    },
+}
+
+/// One line of an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// One of several.
+    Item(serde_json::Value),
+    /// The end, with a result where the verb has one.
+    Done(serde_json::Value),
+    /// The request was refused or failed.
+    Error(Failure),
+}
+
+/// Why a request was refused or failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// For programs.
+    pub code: FailureCode,
+    /// For people: what was attempted, what was in the way, what to do.
+    pub message: String,
+}
+
+/// Kinds of failures, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCode {
+    /// The request is not of this protocol, or its values are not.
+    BadRequest,
+    /// The sender may not ask this.
+    Forbidden,
+    /// There is no such port, interface or object.
+    NotFound,
+    /// Something else has it.
+    Conflict,
+    /// It did not happen in the time given.
+    TimedOut,
+    /// The topology service or the kernel is needed and does not answer.
+    Unavailable,
+    /// A defect or an unexpected answer of the kernel.
+    Internal,
+}
+
+/// Answer to [`Verb::Plug`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlugResult {
+    /// The datapath's number of the vport.
+    pub number: u32,
+    /// The MTU that the interface has now.
+    pub mtu: u32,
+}
+
+/// A binding of this host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BindingInfo {
+    /// The interface.
+    pub interface: String,
+    /// The virtual port.
+    #[serde(rename = "portId")]
+    pub port: PortId,
+    /// How far it is.
+    pub state: BindingPhase,
+    /// The datapath's number of the vport, once active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u32>,
+    /// What is in the way, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// The agent's state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Its version.
+    pub version: String,
+    /// The host's id.
+    pub host_id: String,
+    /// The host's name.
+    pub host_name: String,
+    /// The datapath's name.
+    pub datapath: String,
+    /// Seconds since the agent started.
+    pub uptime_seconds: u64,
+    /// The service it talks to, if it does.
+    pub api: Option<String>,
+    /// Seconds since the service was last heard of; absent: never.
+    pub api_silence_seconds: Option<u64>,
+    /// Revision of the snapshot in use.
+    pub revision: u64,
+    /// Revision in force in the kernel.
+    pub revision_in_force: u64,
+    /// Bindings by phase.
+    pub bindings_active: usize,
+    /// Bindings that are not active.
+    pub bindings_pending: usize,
+    /// Flows in the kernel that the agent knows.
+    pub flows: usize,
+    /// Counters by name, such as `upcalls`, `upcalls_lost`, `flow_writes`.
+    pub counters: std::collections::BTreeMap<String, u64>,
+}
+
+/// A flow of the kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FlowInfo {
+    /// Its UFID in hex.
+    pub ufid: String,
+    /// Key and mask in the kernel's text form.
+    pub matches: String,
+    /// Actions in the kernel's text form.
+    pub actions: String,
+    /// Key, mask and actions with names of ports and bridges for numbers.
+    pub summary: String,
+    /// The virtual port that its packets come in by.
+    pub in_port: Option<PortId>,
+    /// Packets that met it.
+    pub packets: u64,
+    /// Bytes of those packets.
+    pub bytes: u64,
+    /// Milliseconds since the last one; absent: none yet.
+    pub idle_ms: Option<u64>,
+    /// Why it does what it does.
+    pub reason: String,
+}
+
+/// Packets dropped for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DropInfo {
+    /// The virtual port that they came in by; absent: not known.
+    pub port: Option<PortId>,
+    /// The reason's name.
+    pub reason: String,
+    /// How many.
+    pub packets: u64,
+}
+
+/// A learned MAC address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LearnedInfo {
+    /// The bridge.
+    pub bridge: String,
+    /// VLAN id, 0 for untagged.
+    pub vlan: u16,
+    /// The address.
+    pub mac: String,
+    /// Where it is.
+    pub port: PortId,
+    /// Seconds since it was last used.
+    pub idle_seconds: u64,
+}
+
+/// A packet's walk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TraceResult {
+    /// What it met, in order.
+    pub steps: Vec<TraceStep>,
+    /// The outcome's reason by name.
+    pub reason: String,
+    /// Interfaces that a copy leaves by.
+    pub outputs: Vec<String>,
+    /// The flow that the kernel would get: key and mask in its text form; absent: none.
+    pub flow: Option<String>,
+    /// Its actions in the kernel's text form.
+    pub actions: String,
+    /// How often the packet would be looked up again.
+    pub recirculations: u32,
+}
+
+/// One thing that a packet met on its walk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TraceStep {
+    /// The object, such as `bridge/UUID`; empty for the packet itself.
+    pub object: String,
+    /// What happened there.
+    pub what: String,
+}

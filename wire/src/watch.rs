@@ -1,0 +1,66 @@
+//! The watch: how a host follows the objects it is interested in.
+//!
+//! `GET /weft/v1/hosts/ID/watch?revision=R` is an endless stream of JSON, one [`WatchLine`] a line. A
+//! host always gets itself and the ports bound to it; everything else it asks for by
+//! [`InterestRequest`]. Interest in a bridge brings what belongs to it: its DHCP subnets and hosts,
+//! its MAC and ARP tables, its interior ports. Interest in a router brings its ports and routes, in
+//! a chain its rules, in an address group its members.
+//!
+//! With `revision=R` only what changed after R is sent, unless the service no longer knows: then
+//! the stream begins with `relist`, and everything the host is interested in follows. A snapshot may
+//! be published at `complete` only: between two of them a transaction may be seen by half.
+
+use serde::{Deserialize, Serialize};
+use weft_topology::{Object, ObjectId};
+
+/// One line of the stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WatchLine {
+    /// The object is now this.
+    Put {
+        /// The store's number of the change.
+        revision: u64,
+        /// The object.
+        object: Object,
+    },
+    /// The object is no more, or was asked for and does not exist.
+    Gone {
+        /// The store's number of the change, or of the look.
+        revision: u64,
+        /// The object.
+        id: ObjectId,
+    },
+    /// All changes up to this revision, and answers to the interests numbered, have been sent.
+    Complete {
+        /// The revision.
+        revision: u64,
+        /// The newest interest request that is answered, 0 before the first.
+        #[serde(default)]
+        interest: u64,
+    },
+    /// What the host knows is too old to be continued: forget it, everything follows.
+    Relist {
+        /// Why, for the log.
+        reason: String,
+    },
+    /// Nothing happened for a while; the service lives.
+    Heartbeat {
+        /// The newest revision of the store, whether or not it concerns the host.
+        revision: u64,
+    },
+}
+
+/// `POST /weft/v1/hosts/ID/interest`: objects to follow from now on, and objects to let go.
+/// The interest of a host lives as long as its watch stream; a new stream starts with none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterestRequest {
+    /// Counts up with each request of one stream; comes back in `complete`.
+    pub number: u64,
+    /// Follow these.
+    #[serde(default)]
+    pub add: Vec<ObjectId>,
+    /// Let these go.
+    #[serde(default)]
+    pub drop: Vec<ObjectId>,
+}
