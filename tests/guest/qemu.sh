@@ -1,0 +1,48 @@
+# QEMU's command line and its failures; sourced by run. Why each setting is there is measured in docs/testing.md.
+
+# -fsdev and -drive take a comma in a path doubled.
+quoted() { printf %s "${1//,/,,}"; }
+
+qemu_arguments() {
+  local dir i console=quiet
+  dir=$(kernel_dir "$kernel")
+  [ -z "$verbose" ] || console='loglevel=6'
+  for i in stdout stderr console; do : > "$work/$i"; done
+  qemu=(
+    qemu-system-x86_64 -name "weft-guest-$kernel"
+    -machine q35 -accel tcg,thread=multi -cpu max,-erms -smp "$cpus" -m "$memory"
+    -nodefaults -no-user-config -display none -no-reboot -net none
+    -device isa-debug-exit,iobase=0xf4,iosize=0x4
+    -kernel "$dir/vmlinux" -initrd "$(initrd_file "$kernel")"
+    -append "console=ttyS0 $console panic=-1 oops=panic mitigations=off nokaslr tsc=reliable no_timer_check rcupdate.rcu_expedited=1 audit=0 selinux=0 apparmor=0 random.trust_cpu=on ${WEFT_GUEST_APPEND-}"
+    -chardev "file,id=console,path=$(quoted "$work/console")" -serial chardev:console
+    # without ioeventfd QEMU has written a port's output before the guest's write returns: `session` relies on it
+    -device virtio-serial-pci,ioeventfd=off
+    -chardev stdio,id=stdin,signal=off -device virtserialport,chardev=stdin,nr=1
+    -chardev "file,id=stdout,path=$(quoted "$work/stdout")" -device virtserialport,chardev=stdout,nr=2
+    -chardev "file,id=stderr,path=$(quoted "$work/stderr")" -device virtserialport,chardev=stderr,nr=3
+    -drive "if=virtio,format=raw,readonly=on,file.locking=off,file=$(quoted "$(root_image)")"
+  )
+  [ -z "$disk" ] || qemu+=(-drive "if=virtio,format=raw,file=$(quoted "$disk")")
+  [ -z "$pidfile" ] || qemu+=(-pidfile "$pidfile")
+  lend job "$work/job"
+  lend modules "$dir/modules" ,readonly=on
+  for i in "${!folders[@]}"; do lend "folder$i" "${folders[i]}"; done
+}
+
+lend() { # TAG FOLDER [MORE]
+  qemu+=(-fsdev "local,id=$1,path=$(quoted "$2"),security_model=none,multidevs=remap${3-}" -device "virtio-9p-pci,fsdev=$1,mount_tag=$1")
+}
+
+make_disk() { # FILE, whole or not at all
+  truncate -s 4G "$1.new" && mkfs.ext4 -q -F -m 0 -L weft-disk "$1.new" && mv "$1.new" "$1" || die 1 "cannot make the disk $1"
+}
+
+# A guest that ended without the command's status.
+explain() { # STATUS of timeout
+  case $1 in
+    124 | 137) die 124 "time-out: the command ran longer than $timeout s and the guest was turned off (--timeout S gives it more, 0 no limit)" ;;
+  esac
+  { cat "$work/qemu"; tail -n 30 "$work/console"; } | tr -d '\r' >&2
+  die 125 "the guest ended without the command's status (a panic, or its plug was pulled); what QEMU and its console said last stands above"
+}

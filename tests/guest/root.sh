@@ -1,0 +1,26 @@
+# The guest's root: a Debian tree of the packages in the file `packages`, as one read-only ext4 image; sourced by setup.
+# An image, not a directory: it boots quicker than a tree lent by 9p, and its owner may delete it. It holds no kernel.
+
+build_root() {
+  local image packages tree=$scratch/tree began=$SECONDS
+  image=$(root_image)
+  packages=$(sed 's/#.*//' "$here/packages" | tr -s ' \n' ',' | sed 's/^,//; s/,$//')
+  say "building the guest's root: Debian $(suite), $(tr ',' '\n' <<< "$packages" | wc -l) packages (about a minute, 300 MB)"
+  as_root env TMPDIR="$scratch" mmdebstrap --mode=root --variant=essential --include="$packages" \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+    --customize-hook='mkdir -p "$1/usr/lib/modules"' \
+    --customize-hook='echo weft-guest > "$1/etc/hostname"' \
+    --customize-hook='printf "127.0.0.1 localhost weft-guest\n::1 localhost\n" > "$1/etc/hosts"' \
+    "$(suite)" "$tree" ${WEFT_GUEST_MIRROR:+"$WEFT_GUEST_MIRROR"} >> "$log" 2>&1 || {
+    tail -n 8 "$log" >&2
+    die 1 "mmdebstrap could not make the root: the last lines of $log stand above. Is a Debian mirror reachable (http_proxy, WEFT_GUEST_MIRROR)?"
+  }
+  # sparse, with room to spare: nothing is written to it later
+  truncate -s "$(($(as_root du -sm "$tree" | cut -f1) * 5 / 4 + 64))M" "$scratch/root.ext4"
+  as_root mkfs.ext4 -q -O ^has_journal -m 0 -N "$(($(as_root find "$tree" | wc -l) + 1000))" -L weft-root -d "$tree" "$scratch/root.ext4" >> "$log" 2>&1 ||
+    die 1 "mkfs.ext4 could not pack the root: see $log (disk full?)"
+  rm -f "$guest_dir"/root-*.ext4   # of older lists; a guest that runs from one keeps it until it ends
+  mv "$scratch/root.ext4" "$image"
+  say "the root is ready after $((SECONDS - began)) s: $(du -m "$image" | cut -f1) MB"
+}
