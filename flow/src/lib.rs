@@ -9,6 +9,7 @@
 //! What it does not do: no socket (that is `ovs`), no packet bytes, no policy.
 
 pub mod action;
+pub mod attr;
 pub mod field;
 pub mod key;
 pub mod mask;
