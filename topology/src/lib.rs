@@ -21,9 +21,11 @@ pub mod id;
 pub mod object;
 pub mod port;
 pub mod router;
+pub mod snapshot;
 pub mod tag;
 
 pub use id::{Kind, ObjectId};
 pub use object::{Change, Object};
 pub use pnet_base::MacAddr;
+pub use snapshot::{Epoch, Known, LocalPort, Snapshot};
 pub use tag::Tag;

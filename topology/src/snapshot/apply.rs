@@ -1,0 +1,222 @@
+//! From changes to a new version and the tags of the facts that changed.
+//!
+//! | changed | tags beside `Object` of it |
+//! |---|---|
+//! | a port that is carried here: appeared, vanished, moved, administrative state | `Flood` of its bridge, `Local` |
+//! | a local port | `Local`, `Flood` of its bridge |
+//! | MAC entry | `Mac` |
+//! | ARP entry | `Neighbour` |
+//! | DHCP host | `Dhcp`; if address or MAC changed, `Neighbour` |
+//! | DHCP subnet | `Dhcp` of each of its hosts |
+//! | the address of a subnet's DHCP server | `Object` of the subnet, `Neighbour` of both addresses |
+//! | route | `Object` of its router |
+//! | member of an address group | `Object` of the group |
+//!
+//! Each is given for the old and for the new value.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::LocalPort;
+use super::tables::Tables;
+use crate::dhcp::DhcpSubnet;
+use crate::id::{DhcpSubnetId, ObjectId, PortId};
+use crate::object::{Change, Object};
+use crate::port::Port;
+use crate::tag::Tag;
+
+/// Applies changes; of several to one object the last counts.
+pub(super) fn changes(tables: &mut Arc<Tables>, changes: &[Change]) -> BTreeSet<Tag> {
+    let last: BTreeMap<ObjectId, Option<Object>> = changes
+        .iter()
+        .map(|change| match change {
+            Change::Put(object) => (object.id(), Some(object.clone())),
+            Change::Gone(id) => (*id, None),
+        })
+        .collect();
+    write(
+        tables,
+        last.into_iter().map(|(id, object)| (id, Some(object))),
+    )
+}
+
+/// Drops objects as if they had never been loaded.
+pub(super) fn forget(tables: &mut Arc<Tables>, ids: &[ObjectId]) -> BTreeSet<Tag> {
+    write(tables, ids.iter().map(|id| (*id, None)))
+}
+
+/// Replaces the local ports.
+pub(super) fn local_ports(tables: &mut Arc<Tables>, ports: &[LocalPort]) -> BTreeSet<Tag> {
+    let mut wanted: BTreeMap<PortId, Arc<LocalPort>> = BTreeMap::new();
+    let mut owner: BTreeMap<u32, PortId> = BTreeMap::new();
+    for local in ports {
+        if let Some(other) = owner.insert(local.number, local.port)
+            && other != local.port
+        {
+            wanted.remove(&other);
+        }
+        if let Some(old) = wanted.insert(local.port, Arc::new(local.clone()))
+            && old.number != local.number
+        {
+            owner.remove(&old.number);
+        }
+    }
+
+    let gone = tables
+        .local
+        .keys()
+        .filter(|id| !wanted.contains_key(id))
+        .map(|id| (*id, None));
+    let changed: Vec<(PortId, Option<Arc<LocalPort>>)> = gone
+        .chain(
+            wanted
+                .iter()
+                .filter(|(id, local)| tables.local.get(*id) != Some(*local))
+                .map(|(id, local)| (*id, Some(local.clone()))),
+        )
+        .collect();
+    let mut tags = BTreeSet::new();
+    if changed.is_empty() {
+        return tags;
+    }
+    let tables = Arc::make_mut(tables);
+    for (id, local) in changed {
+        tags.insert(Tag::Local(id));
+        if let Some(bridge) = tables.port(id).and_then(|port| port.bridge()) {
+            tags.insert(Tag::Flood(bridge));
+        }
+        tables.set_local(id, local);
+    }
+    tags
+}
+
+/// Writes each object's new state, then finds the DHCP servers' addresses again that may have moved.
+fn write(
+    shared: &mut Arc<Tables>,
+    states: impl Iterator<Item = (ObjectId, Option<Option<Object>>)>,
+) -> BTreeSet<Tag> {
+    let mut tags = BTreeSet::new();
+    let mut touched = Touched::default();
+    for (id, new) in states {
+        let old = shared.objects.get(&id);
+        if old == new.as_ref() {
+            continue;
+        }
+        let old = old.cloned().flatten();
+        tags.insert(Tag::Object(id));
+        let tables = Arc::make_mut(shared);
+        touched.note(
+            tables,
+            &old,
+            new.as_ref().and_then(Option::as_ref),
+            &mut tags,
+        );
+        tables.set(id, new);
+    }
+    if !tags.is_empty() {
+        touched.settle(Arc::make_mut(shared), &mut tags);
+    }
+    tags
+}
+
+/// The DHCP subnets whose server's address must be found again.
+#[derive(Default)]
+struct Touched {
+    /// Those that changed, as they were before.
+    changed: BTreeMap<DhcpSubnetId, Option<Arc<DhcpSubnet>>>,
+    /// Those that did not.
+    others: BTreeSet<DhcpSubnetId>,
+}
+
+impl Touched {
+    /// Adds the tags of one object's change, beside its own. `tables` are those before it.
+    fn note(
+        &mut self,
+        tables: &Tables,
+        old: &Option<Object>,
+        new: Option<&Object>,
+        tags: &mut BTreeSet<Tag>,
+    ) {
+        let (old, new) = (old.as_ref(), new);
+        match (old, new) {
+            (Some(Object::Port(_)), _) | (_, Some(Object::Port(_))) => {
+                port_tags(tables, old.and_then(as_port), new.and_then(as_port), tags);
+                return;
+            }
+            (Some(Object::DhcpHost(a)), Some(Object::DhcpHost(b)))
+                if (a.bridge, a.addr, a.mac) == (b.bridge, b.addr, b.mac) =>
+            {
+                tags.insert(Tag::Dhcp(a.bridge, a.mac));
+                return;
+            }
+            _ => {}
+        }
+        for object in [old, new].into_iter().flatten() {
+            match object {
+                Object::MacEntry(entry) => {
+                    tags.insert(Tag::Mac(entry.bridge, entry.vlan, entry.mac));
+                }
+                Object::ArpEntry(entry) => {
+                    tags.insert(Tag::Neighbour(entry.bridge, entry.ip));
+                    tables.servers_touched_by(entry.bridge, entry.ip, &mut self.others);
+                }
+                Object::DhcpHost(host) => {
+                    tags.insert(Tag::Dhcp(host.bridge, host.mac));
+                    tags.insert(Tag::Neighbour(host.bridge, host.addr.into()));
+                    tables.servers_touched_by(host.bridge, host.addr.into(), &mut self.others);
+                }
+                Object::DhcpSubnet(subnet) => {
+                    let before = tables.subnet(subnet.id).cloned();
+                    self.changed.insert(subnet.id, before);
+                    for host in tables.hosts_by_subnet.under(subnet.id) {
+                        tags.insert(Tag::Dhcp(host.bridge, host.mac));
+                    }
+                }
+                Object::Route(route) => {
+                    tags.insert(Tag::Object(route.router.into()));
+                }
+                Object::AddressGroupMember(member) => {
+                    tags.insert(Tag::Object(member.group.into()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn settle(self, tables: &mut Tables, tags: &mut BTreeSet<Tag>) {
+        for (id, old) in &self.changed {
+            tables.settle_server(*id, old.as_ref(), tags);
+        }
+        for id in self.others {
+            if !self.changed.contains_key(&id) {
+                let same = tables.subnet(id).cloned();
+                tables.settle_server(id, same.as_ref(), tags);
+            }
+        }
+    }
+}
+
+fn as_port(object: &Object) -> Option<&Arc<Port>> {
+    match object {
+        Object::Port(port) => Some(port),
+        _ => None,
+    }
+}
+
+fn port_tags(
+    tables: &Tables,
+    old: Option<&Arc<Port>>,
+    new: Option<&Arc<Port>>,
+    tags: &mut BTreeSet<Tag>,
+) {
+    let place = |port: Option<&Arc<Port>>| port.map(|p| (p.bridge(), p.router(), p.admin_state_up));
+    if place(old) == place(new) {
+        return;
+    }
+    for port in [old, new].into_iter().flatten() {
+        if tables.local.contains_key(&port.id) {
+            tags.insert(Tag::Local(port.id));
+            tags.extend(port.bridge().map(Tag::Flood));
+        }
+    }
+}
