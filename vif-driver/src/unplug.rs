@@ -1,0 +1,87 @@
+//! Unplug and list. An interface or port that nobody knows is no error: the caller's aim is met.
+
+use std::time::Duration;
+
+use weft_topology::id::PortId;
+use weft_wire::control::{BindingInfo, Verb};
+use weft_wire::host::BindingPhase;
+use weft_wire::plug_file::{PlugFile, Wish};
+
+use crate::agent::{self, Asked};
+use crate::error::Error;
+use crate::places::Places;
+use crate::plug::{read_all, write};
+use crate::{device, link};
+
+/// Releases an interface, and deletes it if it is a tap that this program made.
+pub fn unplug(interface: &str, places: &Places, limit: Duration) -> Result<(), Error> {
+    if !device::is_valid_name(interface) {
+        return Err(Error::InterfaceName(interface.to_owned()));
+    }
+    let verb = Verb::Unplug {
+        interface: interface.to_owned(),
+    };
+    if let Asked::AgentDown = agent::ask(&places.socket, verb, limit)? {
+        defer(places, |file| file.interface == interface)?;
+    }
+    if device::is_ours(interface) {
+        link::delete(interface).map_err(|source| Error::Device {
+            attempt: "delete the tap",
+            interface: interface.to_owned(),
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+/// Releases a port from whatever interface of this host has it; the interface stays.
+pub fn unbind_port(port: PortId, places: &Places, limit: Duration) -> Result<(), Error> {
+    let verb = Verb::UnbindPort { port };
+    if let Asked::AgentDown = agent::ask(&places.socket, verb, limit)? {
+        defer(places, |file| file.port == port)?;
+    }
+    Ok(())
+}
+
+/// The bindings of this host: from the agent, or, with the agent down, those that wait for it.
+pub fn list(places: &Places, limit: Duration) -> Result<Vec<BindingInfo>, Error> {
+    match agent::ask(&places.socket, Verb::Bindings, limit)? {
+        Asked::Answered(items, _) => items
+            .into_iter()
+            .map(|item| {
+                serde_json::from_value(item).map_err(|error| Error::Protocol {
+                    path: places.socket.clone(),
+                    problem: error.to_string(),
+                })
+            })
+            .collect(),
+        Asked::AgentDown => Ok(read_all(&places.state_dir)?
+            .into_iter()
+            .filter(|file| file.wish == Wish::Plugged)
+            .map(|file| BindingInfo {
+                interface: file.interface,
+                port: file.port,
+                state: BindingPhase::Requested,
+                number: None,
+                problem: Some("the agent is down".to_owned()),
+            })
+            .collect()),
+    }
+}
+
+/// Leaves the wish to unplug on disk, for the agent to tell the service when it starts.
+fn defer(places: &Places, which: impl Fn(&PlugFile) -> bool) -> Result<(), Error> {
+    for file in read_all(&places.state_dir)?
+        .into_iter()
+        .filter(|file| which(file))
+    {
+        write(
+            &places.state_dir,
+            &PlugFile {
+                wish: Wish::Unplugged,
+                ..file
+            },
+        )?;
+    }
+    Ok(())
+}
