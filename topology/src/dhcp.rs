@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{BridgeId, Dhcp6HostId, Dhcp6SubnetId, DhcpHostId, DhcpSubnetId, Kind, derived_id};
 
+/// The MAC that DHCP servers have on every bridge, in what they send and where ARP asks for them.
+pub const SERVER_MAC: MacAddr = MacAddr(0x02, 0x77, 0x65, 0x66, 0x74, 0x01);
+
 /// An IPv4 subnet that a bridge answers DHCP for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DhcpSubnet {

@@ -167,8 +167,8 @@ impl Snapshot {
         self.tables.servers.get(&subnet).copied()
     }
 
-    /// The first subnet by prefix whose DHCP server has an address, enabled or not. Tag:
-    /// `Neighbour`, which also covers whether it is enabled.
+    /// The subnet whose DHCP server has an address: the first enabled one by prefix, else the first
+    /// disabled one. Tag: `Neighbour`, which also covers whether it is enabled.
     pub fn dhcp_server_by_addr(
         &self,
         bridge: BridgeId,
@@ -177,8 +177,8 @@ impl Snapshot {
         self.tables
             .subnets_by_server
             .between(
-                (bridge, addr, LEAST_PREFIX),
-                (bridge, addr, GREATEST_PREFIX),
+                (bridge, addr, false, LEAST_PREFIX),
+                (bridge, addr, true, GREATEST_PREFIX),
             )
             .next()
     }

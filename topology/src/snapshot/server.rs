@@ -55,7 +55,7 @@ impl Tables {
                 .remove((old.bridge, old.prefix.trunc()), id.0);
             if let Some(addr) = before {
                 self.subnets_by_server
-                    .remove((old.bridge, addr, old.prefix), id.0);
+                    .remove((old.bridge, addr, !old.enabled, old.prefix), id.0);
             }
         }
         match after {
@@ -68,8 +68,11 @@ impl Tables {
                     .insert((new.bridge, new.prefix.trunc()), id.0, new);
             }
             if let Some(addr) = after {
-                self.subnets_by_server
-                    .insert((new.bridge, addr, new.prefix), id.0, new);
+                self.subnets_by_server.insert(
+                    (new.bridge, addr, !new.enabled, new.prefix),
+                    id.0,
+                    new,
+                );
             }
         }
 

@@ -37,8 +37,8 @@ pub(super) struct Tables {
 
     /// The address that each subnet's DHCP server speaks from.
     pub(super) servers: OrdMap<DhcpSubnetId, Ipv4Addr>,
-    /// Subnets by the address of their server, in the order of prefixes.
-    pub(super) subnets_by_server: Index<(BridgeId, Ipv4Addr, Ipv4Net), DhcpSubnet>,
+    /// Subnets by the address of their server, the enabled ones (`false`) first, then by prefix.
+    pub(super) subnets_by_server: Index<(BridgeId, Ipv4Addr, bool, Ipv4Net), DhcpSubnet>,
     /// Subnets whose server has to take an address that is free.
     pub(super) subnets_without_server: Index<(BridgeId, Ipv4Net), DhcpSubnet>,
 
