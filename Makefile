@@ -1,0 +1,34 @@
+# Weft's targets. `make help` lists them. Each installs what it needs (apt, as root or by sudo).
+SHELL := /bin/bash
+CARGO ?= cargo
+KERNELS ?= 6.12 6.1
+KEEP ?=
+
+.PHONY: help demo test test-plain test-netns test-guest test-long lint build
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: build ## VMs on a hypervisor come up, get addresses and talk (KEEP=1: leaves a shell in the running system)
+	@tests/lanes/demo $(if $(KEEP),--keep)
+
+test: test-plain test-netns test-guest ## every test: plain, netns and guest lanes
+
+test-plain: ## tests that need no privileges
+	@tests/lanes/plain
+
+test-netns: build ## tests that need root and network namespaces
+	@tests/lanes/netns
+
+test-guest: build ## tests on a kernel with openvswitch, in a guest (KERNELS="6.12 6.1")
+	@tests/lanes/guest $(KERNELS)
+
+test-long: build ## what takes longer than a landing may: many more cases, mutations, soak
+	@tests/lanes/long
+
+lint: ## formatting and warnings
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+build:
+	@$(CARGO) build --workspace --all-targets
