@@ -1,0 +1,247 @@
+//! The only way to a packet: reading a field puts it into the mask.
+//!
+//! A comparison reads the bits from the most significant one down to the first that differs, so that a
+//! flow stays as wide as the verdict allows. A field that the key does not have is not a zero: its
+//! absence follows from other fields (no port without UDP, TCP or SCTP), and those are read instead;
+//! where it does not (a tag, the Ethernet type) the absence itself is matched.
+
+use weft_flow::{Field, FlowKey, FlowMask, key};
+use weft_topology::id::{BridgeId, PortId};
+use weft_topology::{MacAddr, ObjectId, Tag};
+
+use crate::learned::{Learned, Time};
+use crate::outcome::{Install, Outcome};
+use crate::reason::Reason;
+use crate::scratch::{Lists, Scratch};
+use crate::trace::{Step, What};
+
+/// A packet to be judged, with the record of what was read of it.
+pub struct Probe<'a> {
+    key: &'a FlowKey,
+    packet: &'a [u8],
+    learned: &'a dyn Learned,
+    now: Time,
+    scratch: &'a mut Scratch,
+    trace: Option<&'a mut Vec<Step>>,
+    mask: FlowMask,
+    pub(crate) lists: Lists,
+    valid_until: Option<Time>,
+    install: Install,
+}
+
+impl<'a> Probe<'a> {
+    /// A packet with the key that the kernel extracted, its bytes from the Ethernet header on, and what
+    /// is known beside the snapshot. Re-checks of a flow have no bytes: `simulate` never reads them.
+    pub fn new(
+        key: &'a FlowKey,
+        packet: &'a [u8],
+        learned: &'a dyn Learned,
+        now: Time,
+        scratch: &'a mut Scratch,
+    ) -> Self {
+        Self {
+            key,
+            packet,
+            learned,
+            now,
+            scratch,
+            trace: None,
+            mask: FlowMask::new(),
+            lists: Lists::default(),
+            valid_until: None,
+            install: Install::Flow,
+        }
+    }
+
+    /// Collects the steps of the simulations that follow.
+    pub fn with_trace(mut self, steps: &'a mut Vec<Step>) -> Self {
+        self.trace = Some(steps);
+        self
+    }
+
+    /// Starts a simulation: nothing is read yet.
+    pub(crate) fn begin(&mut self) {
+        self.mask = FlowMask::new();
+        self.lists = self.scratch.lists();
+        self.valid_until = None;
+        self.install = Install::Flow;
+    }
+
+    /// Ends a simulation.
+    pub(crate) fn finish(&mut self, reason: Reason) -> Outcome {
+        self.step(reason.object(), What::Verdict(reason));
+        let lists = std::mem::take(&mut self.lists);
+        Outcome {
+            actions: lists.actions,
+            mask: std::mem::take(&mut self.mask),
+            tags: lists.tags,
+            effects: lists.effects,
+            missing: lists.missing,
+            valid_until: self.valid_until,
+            reason,
+            install: self.install,
+        }
+    }
+}
+
+/// Reading fields.
+impl Probe<'_> {
+    /// A field's value, if the key has it.
+    pub fn read(&mut self, field: Field) -> Option<u128> {
+        self.read_bits(field, field.full())
+    }
+
+    /// Some bits of a field, the others 0, if the key has it.
+    pub fn read_bits(&mut self, field: Field, bits: u128) -> Option<u128> {
+        if !self.has(field) {
+            return None;
+        }
+        self.mask.add(field, bits);
+        Some(self.key.get_or_zero(field) & bits)
+    }
+
+    /// Whether the key has the field. If it has, the caller reads at least a bit of it.
+    fn has(&mut self, field: Field) -> bool {
+        let deciders = decides_presence_of(field);
+        for &decider in deciders {
+            if self.has(decider) {
+                self.mask.add(decider, presence_bits(decider));
+            }
+        }
+        let has = self.key.has(field);
+        // Not decided by the others: a frame without a second tag, or without an Ethernet type.
+        if !has && (deciders.is_empty() || field == Field::InnerVlanTci) {
+            self.mask.add(field, presence_bits(field));
+        }
+        has
+    }
+
+    /// Whether the field is there and equals `value`.
+    pub fn is(&mut self, field: Field, value: u128) -> bool {
+        self.is_in(field, value, field.full())
+    }
+
+    /// Whether the field is there and equals `value` in the bits of `of`.
+    pub fn is_in(&mut self, field: Field, value: u128, of: u128) -> bool {
+        if !self.has(field) {
+            return false;
+        }
+        let differs = (self.key.get_or_zero(field) ^ value) & of;
+        let read = match differs.checked_ilog2() {
+            None => of,
+            Some(first) => of & (u128::MAX << first),
+        };
+        self.mask.add(field, read);
+        differs == 0
+    }
+
+    /// The number of the datapath port that the packet came in by.
+    pub fn in_port(&mut self) -> Option<u32> {
+        self.mask.add_field(Field::InPort);
+        self.key.u32(Field::InPort)
+    }
+
+    /// The recirculation id, 0 in the first pass.
+    pub fn recirc_id(&mut self) -> u32 {
+        self.mask.add_field(Field::RecircId);
+        self.key.u32(Field::RecircId).unwrap_or(0)
+    }
+
+    /// A field as a MAC address.
+    pub fn mac(&mut self, field: Field) -> Option<MacAddr> {
+        self.read(field).map(key::mac_from_bits)
+    }
+
+    /// Whether the field is there and is this MAC address.
+    pub fn is_mac(&mut self, field: Field, mac: MacAddr) -> bool {
+        self.is(field, key::mac_to_bits(mac))
+    }
+
+    /// Whether the MAC address in the field is a group's (multicast or broadcast): one bit is read.
+    pub fn is_group(&mut self, field: Field) -> bool {
+        self.read_bits(field, GROUP_BIT).is_some_and(|bit| bit != 0)
+    }
+}
+
+/// Reading what is not in the key.
+impl<'a> Probe<'a> {
+    /// The packet's bytes. The verdict then holds for this packet alone.
+    pub fn packet(&mut self) -> &'a [u8] {
+        self.install = Install::PerPacket;
+        self.packet
+    }
+
+    /// The port behind which a bridge has last seen a MAC.
+    pub fn learned_mac(&mut self, bridge: BridgeId, vlan: u16, mac: MacAddr) -> Option<PortId> {
+        self.tag(Tag::Mac(bridge, vlan, mac));
+        self.learned.mac(bridge, vlan, mac, self.now)
+    }
+
+    /// Whether a point in time is reached; while it is not, the verdict ends there.
+    pub fn reached(&mut self, deadline: Time) -> bool {
+        let reached = self.now >= deadline;
+        if !reached {
+            let earliest = self
+                .valid_until
+                .map_or(deadline, |until| until.min(deadline));
+            self.valid_until = Some(earliest);
+        }
+        reached
+    }
+
+    /// Notes a fact that the verdict depends on.
+    pub(crate) fn tag(&mut self, tag: Tag) {
+        if !self.lists.tags.contains(&tag) {
+            self.lists.tags.push(tag);
+        }
+    }
+
+    /// Notes an object without which there is no verdict.
+    pub(crate) fn missing(&mut self, object: ObjectId) {
+        self.install = Install::PerPacket;
+        if !self.lists.missing.contains(&object) {
+            self.lists.missing.push(object);
+        }
+    }
+
+    /// Makes the verdict hold for this packet alone.
+    pub(crate) fn this_packet_only(&mut self) {
+        self.install = Install::PerPacket;
+    }
+
+    /// Notes a step for people.
+    pub(crate) fn step(&mut self, object: Option<ObjectId>, what: What) {
+        if let Some(steps) = &mut self.trace {
+            steps.push(Step { object, what });
+        }
+    }
+}
+
+/// The individual/group bit of a MAC address.
+const GROUP_BIT: u128 = 1 << 40;
+
+/// "The tag is there", in a tag's control information (`VLAN_CFI_MASK` in `linux/if_vlan.h`).
+const TAG_IS_THERE: u128 = 1 << 12;
+
+/// The fields that decide whether a packet has a field, as `ovs_nla_put_key` in
+/// `net/openvswitch/flow_netlink.c` does.
+fn decides_presence_of(field: Field) -> &'static [Field] {
+    use Field::*;
+    match field {
+        VlanTpid | InnerVlanTci => &[VlanTci],
+        InnerVlanTpid => &[InnerVlanTci],
+        Ipv4Src | Ipv4Dst | Ipv6Src | Ipv6Dst | Ipv6Label | IpProto | IpTos | IpTtl | IpFrag
+        | ArpOp | ArpSip | ArpTip | ArpSha | ArpTha => &[EthType],
+        TpSrc | TpDst | TcpFlags | IcmpType | IcmpCode => &[EthType, IpFrag, IpProto],
+        NdTarget | NdSll | NdTll => &[EthType, IpFrag, IpProto, IcmpType, IcmpCode],
+        _ => &[],
+    }
+}
+
+/// The bits of a field that decide over the presence of others, and of its own.
+fn presence_bits(field: Field) -> u128 {
+    match field {
+        Field::VlanTci | Field::InnerVlanTci => TAG_IS_THERE,
+        _ => field.full(),
+    }
+}
