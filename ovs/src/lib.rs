@@ -1,1 +1,25 @@
-//! placeholder
+//! The Open vSwitch datapath, in the kernel and in memory.
+//!
+//! Purpose: create or adopt a datapath, keep its ports, write its flows in batches, receive its
+//! upcalls, and notice when somebody else meddles with it.
+//!
+//! Place in the flow: an upcall's key goes from an [`UpcallSource`] to the simulation; the
+//! simulation's outcome comes back as [`Op`]s for [`Datapath::apply`]. Threads own a handle each
+//! ([`Datapath::fork`]) and share no lock.
+//!
+//! What it does not do: no policy, no links or addresses (that is rtnetlink), no connection tracking
+//! tables (ctnetlink), no retries beyond a dump that the kernel calls interrupted.
+
+pub mod datapath;
+pub mod error;
+pub mod monitor;
+pub mod upcall;
+pub mod vport;
+
+pub use datapath::{
+    BadFlow, Datapath, DatapathInfo, DumpedFlow, FlowStats, Op, OpReply, PutMode, Ufid, Writes,
+};
+pub use error::{Attempt, Error};
+pub use monitor::{DatapathEvent, DatapathMonitor};
+pub use upcall::{Upcall, UpcallBuffer, UpcallKind, UpcallSource};
+pub use vport::{NewVport, Vport, VportKind, VportStats};

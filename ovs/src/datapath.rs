@@ -1,0 +1,224 @@
+//! The trait that everything above a datapath is written against, and its vocabulary.
+
+use std::fmt;
+use std::time::Duration;
+
+use weft_flow::{Action, FlowKey, FlowMask};
+
+use crate::error::Error;
+use crate::monitor::DatapathMonitor;
+use crate::upcall::UpcallSource;
+use crate::vport::{NewVport, Vport};
+
+/// A flow's unique id, chosen by who puts it (`OVS_FLOW_ATTR_UFID`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ufid(pub u128);
+
+/// A handle on one datapath. A thread has its own ([`Datapath::fork`]).
+pub trait Datapath: Send {
+    /// Another handle on the same datapath, with sockets of its own. [`Datapath::writes`] counts for
+    /// all of them.
+    fn fork(&self) -> Result<Box<dyn Datapath>, Error>;
+
+    /// A new socket for upcalls, with a receive buffer of so many bytes.
+    fn upcall_socket(&self, receive_buffer: usize) -> Result<Box<dyn UpcallSource>, Error>;
+
+    /// Follows what others do to the datapath from now on.
+    fn monitor(&self) -> Result<Box<dyn DatapathMonitor>, Error>;
+
+    /// The datapath's state and counters.
+    fn info(&mut self) -> Result<DatapathInfo, Error>;
+
+    /// All ports, the datapath's own internal device (number 0) among them.
+    fn ports(&mut self) -> Result<Vec<Vport>, Error>;
+
+    /// Adds a port and says what the datapath made of it.
+    fn add_port(&mut self, port: &NewVport) -> Result<Vport, Error>;
+
+    /// Sets the sockets that get a port's upcalls; empty: it has none.
+    fn set_upcall_pids(&mut self, port_no: u32, pids: &[u32]) -> Result<(), Error>;
+
+    /// Deletes a port. Flows that name it stay.
+    fn delete_port(&mut self, port_no: u32) -> Result<(), Error>;
+
+    /// Visits every flow. A flow may be visited twice, and one that is put or deleted meanwhile may
+    /// be visited or not. Starts again when the kernel calls the dump interrupted.
+    fn flows(&mut self, visit: &mut dyn FnMut(Result<DumpedFlow, BadFlow>)) -> Result<(), Error>;
+
+    /// One flow, if it is there.
+    fn flow(&mut self, ufid: Ufid) -> Result<Option<DumpedFlow>, Error>;
+
+    /// Does the operations in their order, in batches of up to 50 a system call, and puts one result
+    /// each into `results` (which is emptied first). One that fails does not keep the others from
+    /// being done: put a packet's flows before its execute.
+    fn apply(&mut self, ops: &[Op<'_>], results: &mut Vec<Result<OpReply, Error>>);
+
+    /// What was written so far by this handle, the one it was forked from, and all their forks.
+    fn writes(&self) -> Writes;
+}
+
+/// An operation in a batch.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Op<'a> {
+    /// Puts a flow.
+    Put {
+        /// Its id.
+        ufid: Ufid,
+        /// The key.
+        key: &'a FlowKey,
+        /// Which bits of the key count.
+        mask: &'a FlowMask,
+        /// What happens to its packets; empty drops them.
+        actions: &'a [Action],
+        /// Whether it may be there.
+        mode: PutMode,
+    },
+    /// Replaces the actions of a flow that is there; its statistics go on.
+    SetActions {
+        /// Its id.
+        ufid: Ufid,
+        /// The key: actions are checked against it.
+        key: &'a FlowKey,
+        /// Which bits of the key count.
+        mask: &'a FlowMask,
+        /// What happens to its packets from now on.
+        actions: &'a [Action],
+    },
+    /// Deletes a flow; answers with its last statistics ([`OpReply::Stats`]).
+    Delete {
+        /// Its id.
+        ufid: Ufid,
+    },
+    /// Deletes a flow that somebody put without an id; answers with its last statistics.
+    DeleteUnnamed {
+        /// Its key, as it was dumped.
+        key: &'a FlowKey,
+    },
+    /// Sends a packet through actions.
+    Execute {
+        /// The frame.
+        packet: &'a [u8],
+        /// The attributes of its key ([`Upcall::key_attrs`](crate::Upcall::key_attrs)).
+        key_attrs: &'a [u8],
+        /// What happens to it.
+        actions: &'a [Action],
+        /// The upcall's MRU.
+        mru: Option<u16>,
+        /// The upcall's hash.
+        hash: Option<u64>,
+    },
+}
+
+/// Whether a flow that is put may be there already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PutMode {
+    /// It must not be there: else [`Error::FlowExists`].
+    Create,
+    /// If it is there, its actions are replaced. Its id and its masked key must be the same, else
+    /// [`Error::FlowExists`].
+    CreateOrModify,
+}
+
+/// What a successful operation answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OpReply {
+    /// It is done.
+    Done,
+    /// It is done, and these were the flow's last statistics.
+    Stats(FlowStats),
+}
+
+/// A flow as it stands in the datapath.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DumpedFlow {
+    /// Its id; absent when somebody put it without one.
+    pub ufid: Option<Ufid>,
+    /// Its key.
+    pub key: FlowKey,
+    /// Which bits of the key count.
+    pub mask: FlowMask,
+    /// What happens to its packets.
+    pub actions: Vec<Action>,
+    /// What it has seen.
+    pub stats: FlowStats,
+}
+
+/// A flow in a dump that could not be decoded.
+#[derive(Debug)]
+pub struct BadFlow {
+    /// Its id, by which it can be deleted.
+    pub ufid: Option<Ufid>,
+    /// What is wrong with it.
+    pub error: Error,
+}
+
+/// What a flow has seen.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct FlowStats {
+    /// Packets that matched.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Time since the last of them; absent when there was none.
+    pub idle: Option<Duration>,
+    /// All TCP flags seen.
+    pub tcp_flags: u8,
+}
+
+/// A datapath's state and counters (`struct ovs_dp_stats`, `struct ovs_dp_megaflow_stats`).
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct DatapathInfo {
+    /// Name of its own internal device.
+    pub name: String,
+    /// Index of that device.
+    pub ifindex: u32,
+    /// What userspace asked for (`OVS_DP_F_*`).
+    pub user_features: u32,
+    /// Packets that matched a flow.
+    pub hits: u64,
+    /// Packets that matched none.
+    pub missed: u64,
+    /// Upcalls that could not be queued.
+    pub lost: u64,
+    /// Flows.
+    pub flows: u64,
+    /// Masks looked at for all packets so far.
+    pub mask_hits: u64,
+    /// Different masks among the flows.
+    pub masks: u32,
+}
+
+/// Netlink writes by kind, whether they succeeded or not.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Writes {
+    /// Flows put.
+    pub puts: u64,
+    /// Actions replaced.
+    pub set_actions: u64,
+    /// Flows deleted.
+    pub deletes: u64,
+    /// Packets executed.
+    pub executes: u64,
+    /// Ports added, changed, deleted.
+    pub ports: u64,
+    /// Changes of the datapath itself.
+    pub datapath: u64,
+    /// System calls that carried flow and packet operations.
+    pub batches: u64,
+}
+
+impl fmt::Display for Ufid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{:032x}", self.0);
+        let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+        write!(
+            f,
+            "{}-{}-{}-{}-{}",
+            part(0, 8),
+            part(8, 12),
+            part(12, 16),
+            part(16, 20),
+            part(20, 32)
+        )
+    }
+}
