@@ -1,0 +1,1 @@
+//! What every backend must do. One suite, run on each.
