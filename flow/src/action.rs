@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use crate::field::Field;
-use crate::key::UnknownAttr;
+use crate::header::Header;
+use crate::key::{FlowKey, UnknownAttr};
 
 /// One action of a flow. No action at all drops the packet.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -12,10 +13,15 @@ pub enum Action {
     Output(u32),
     /// Sends the packet to a netlink socket of this program.
     Userspace(Userspace),
-    /// Writes bits of fields that stand in one kernel attribute (one header).
-    Set(Vec<SetField>),
-    /// Sets the tunnel header for the output to a tunnel port that follows.
-    SetTunnel(Box<crate::key::FlowKey>),
+    /// Writes bits of a header's fields. [`Action::set`] makes one.
+    Set {
+        /// The header; it says which of the protocols a field like [`Field::TpSrc`] is of.
+        header: Header,
+        /// Its fields to write, in the order of [`Field`], none twice and none with an empty mask.
+        fields: Vec<SetField>,
+    },
+    /// Sets the tunnel header for the output to a tunnel port that follows; the key has tunnel fields only.
+    SetTunnel(Box<FlowKey>),
     /// Adds a VLAN tag.
     PushVlan {
         /// 0x8100 or 0x88a8.
@@ -48,6 +54,49 @@ pub enum Action {
     Clone(Vec<Action>),
     /// An action that this version does not know, kept as it came.
     Unknown(UnknownAttr),
+}
+
+impl Action {
+    /// Writes whole fields of a header, in any order. Of a field named twice the last value counts.
+    pub fn set(header: Header, values: &[(Field, u128)]) -> Self {
+        Self::set_masked(
+            header,
+            values
+                .iter()
+                .map(|&(field, value)| SetField::whole(field, value)),
+        )
+    }
+
+    /// Writes bits of fields of a header. Value bits outside the masks are dropped, and so are fields
+    /// with an empty mask.
+    pub fn set_masked(header: Header, fields: impl IntoIterator<Item = SetField>) -> Self {
+        let mut sorted: Vec<SetField> = Vec::new();
+        for SetField { field, value, mask } in fields {
+            let mask = mask & field.full();
+            let value = value & mask;
+            let new = SetField { field, value, mask };
+            match sorted.binary_search_by_key(&field, |old| old.field) {
+                Ok(at) => sorted[at] = new,
+                Err(at) => sorted.insert(at, new),
+            }
+        }
+        sorted.retain(|set| set.mask != 0);
+        Self::Set {
+            header,
+            fields: sorted,
+        }
+    }
+}
+
+impl SetField {
+    /// Writes all bits of a field.
+    pub fn whole(field: Field, value: u128) -> Self {
+        Self {
+            field,
+            value: value & field.full(),
+            mask: field.full(),
+        }
+    }
 }
 
 /// Destination of a packet for this program.

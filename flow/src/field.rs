@@ -2,6 +2,8 @@
 //!
 //! Key, mask and set actions are all indexed by [`Field`], so that code which treats fields alike (a
 //! mask's cover test, a dictionary of masks, the text form) is written once.
+//!
+//! A field's number goes into flow ids ([`crate::ufid`]), so new ones are appended, never put between.
 
 macro_rules! fields {
     ($($(#[$doc:meta])* $name:ident: $width:literal,)*) => {
@@ -39,8 +41,9 @@ fields! {
     SkbMark: 32,
     /// Hash computed by a hash action.
     DpHash: 32,
-    /// Connection tracking state bits (`OVS_CS_F_*`).
-    CtState: 32,
+    /// Connection tracking state bits (`OVS_CS_F_*`). The attribute has 32 bits, but the kernel refuses a
+    /// key or mask with others than these 8.
+    CtState: 8,
     /// Connection tracking zone.
     CtZone: 16,
     /// Connection mark.
@@ -127,8 +130,8 @@ fields! {
     TpSrc: 16,
     /// Destination port of TCP, UDP or SCTP.
     TpDst: 16,
-    /// TCP flags, the lower 12 bits.
-    TcpFlags: 16,
+    /// TCP flags.
+    TcpFlags: 12,
     /// Type of ICMP or ICMPv6.
     IcmpType: 8,
     /// Code of ICMP or ICMPv6.
@@ -139,6 +142,8 @@ fields! {
     NdSll: 48,
     /// Neighbour discovery: target link-layer address option.
     NdTll: 48,
+    /// Which IPv6 extension headers there are and whether in order (`OFPIEH12_*` bits; kernel 5.18).
+    Ipv6Exthdrs: 16,
 }
 
 const _: () = assert!(Field::COUNT <= 64, "a key's presence is a 64-bit set");
@@ -147,5 +152,10 @@ impl Field {
     /// All bits of the field.
     pub const fn full(self) -> u128 {
         u128::MAX >> (128 - self.width())
+    }
+
+    /// The field as a member of a 64-bit set.
+    pub(crate) const fn bit(self) -> u64 {
+        1 << self as u8
     }
 }

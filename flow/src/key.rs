@@ -4,27 +4,61 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use pnet_base::MacAddr;
 
+use crate::attr::Attr;
 use crate::field::Field;
 
 /// Values of fields, each present or absent.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct FlowKey {
     values: [u128; Field::COUNT],
     present: u64,
     /// Geneve options as they stand in the tunnel header.
     pub tunnel_options: Vec<u8>,
-    /// Attributes that this version does not know, kept as they came.
-    pub unknown: Vec<UnknownAttr>,
+    /// Attributes that this version does not know, and where they stood, kept as they came.
+    pub unknown: Vec<(Nesting, UnknownAttr)>,
 }
 
 /// A netlink attribute kept as it came from a kernel newer than this program.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct UnknownAttr {
-    /// Attribute type, without the nested and byte-order flags.
+    /// Attribute type as it came, with the flags of [`crate::attr`].
     pub kind: u16,
     /// Its payload.
     pub payload: Vec<u8>,
 }
+
+impl From<Attr<'_>> for UnknownAttr {
+    fn from(attr: Attr<'_>) -> Self {
+        Self {
+            kind: attr.tagged_kind(),
+            payload: attr.payload.to_vec(),
+        }
+    }
+}
+
+/// Where in a key's attributes one stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Nesting {
+    /// Not nested.
+    Top,
+    /// Within the outer VLAN tag's `OVS_KEY_ATTR_ENCAP`.
+    Encap,
+    /// Within the inner VLAN tag's.
+    InnerEncap,
+    /// Within `OVS_KEY_ATTR_TUNNEL`.
+    Tunnel,
+}
+
+/// The fields of a tunnel header, as a set.
+pub(crate) const TUNNEL_FIELDS: u64 = {
+    let mut set = 0;
+    let mut at = Field::TunId as u8;
+    while at <= Field::TunTpDst as u8 {
+        set |= 1 << at;
+        at += 1;
+    }
+    set
+};
 
 impl Default for FlowKey {
     fn default() -> Self {
@@ -56,21 +90,36 @@ impl FlowKey {
 
     /// Whether the field is present.
     pub fn has(&self, field: Field) -> bool {
-        self.present & (1 << field as u8) != 0
+        self.present & field.bit() != 0
     }
 
     /// Sets a field; bits beyond its width are cut off.
     pub fn set(&mut self, field: Field, value: u128) -> &mut Self {
         self.values[field as usize] = value & field.full();
-        self.present |= 1 << field as u8;
+        self.present |= field.bit();
         self
     }
 
     /// Makes a field absent.
     pub fn clear(&mut self, field: Field) -> &mut Self {
         self.values[field as usize] = 0;
-        self.present &= !(1 << field as u8);
+        self.present &= !field.bit();
         self
+    }
+
+    /// The set of the fields that are present, by [`Field::bit`].
+    pub(crate) fn present(&self) -> u64 {
+        self.present
+    }
+
+    /// Whether the packet came through a tunnel, or the key is that of a tunnel header to set.
+    pub fn has_tunnel(&self) -> bool {
+        self.present & TUNNEL_FIELDS != 0
+            || !self.tunnel_options.is_empty()
+            || self
+                .unknown
+                .iter()
+                .any(|&(nesting, _)| nesting == Nesting::Tunnel)
     }
 
     /// The fields that are present, in order.
@@ -119,4 +168,10 @@ pub fn mac_to_bits(mac: MacAddr) -> u128 {
 pub fn mac_from_bits(bits: u128) -> MacAddr {
     let [.., a, b, c, d, e, f] = bits.to_be_bytes();
     MacAddr(a, b, c, d, e, f)
+}
+
+impl std::fmt::Debug for FlowKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.fields()).finish()
+    }
 }

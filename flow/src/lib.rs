@@ -10,11 +10,20 @@
 
 pub mod action;
 pub mod attr;
+pub mod codec;
 pub mod field;
+pub mod header;
 pub mod key;
 pub mod mask;
+pub mod present;
+mod read;
 
 pub use action::Action;
+pub use codec::{
+    DecodeError, EncodeError, decode_actions, decode_key, decode_mask, decode_tunnel,
+    encode_actions, encode_key, encode_mask, encode_tunnel,
+};
 pub use field::Field;
+pub use header::Header;
 pub use key::FlowKey;
 pub use mask::FlowMask;

@@ -1,14 +1,19 @@
 //! A flow's mask: which bits of which fields a packet must share with the key.
 
 use crate::field::Field;
-use crate::key::FlowKey;
+use crate::key::{FlowKey, Nesting, TUNNEL_FIELDS, UnknownAttr};
+use crate::present::VLAN_PRESENT;
 
 /// Bits of each field that count. A field whose bits are all 0 is wildcarded.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+///
+/// Bits of a field that the key lacks ask that packets lack it, too.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct FlowMask {
     bits: [u128; Field::COUNT],
     /// Bits of the Geneve options that count; empty when none does.
     pub tunnel_options: Vec<u8>,
+    /// Bits that count of attributes that this version does not know, and where they stand.
+    pub unknown: Vec<(Nesting, UnknownAttr)>,
 }
 
 impl Default for FlowMask {
@@ -16,6 +21,7 @@ impl Default for FlowMask {
         Self {
             bits: [0; Field::COUNT],
             tunnel_options: Vec::new(),
+            unknown: Vec::new(),
         }
     }
 }
@@ -48,14 +54,32 @@ impl FlowMask {
         self.add(field, field.full())
     }
 
+    /// Adds what the kernel compares without being asked: that there is no VLAN tag, or which kind it is.
+    pub fn add_implied(&mut self, key: &FlowKey) -> &mut Self {
+        for (tpid, tci) in [
+            (Field::VlanTpid, Field::VlanTci),
+            (Field::InnerVlanTpid, Field::InnerVlanTci),
+        ] {
+            self.add_field(tpid);
+            if key.has(tci) {
+                self.add(tci, VLAN_PRESENT.into());
+            } else {
+                self.add_field(tci);
+            }
+        }
+        self
+    }
+
     /// Whether every bit of `other` is set here, too.
     pub fn covers(&self, other: &FlowMask) -> bool {
         self.bits
             .iter()
             .zip(&other.bits)
             .all(|(mine, theirs)| theirs & !mine == 0)
-            && other.tunnel_options.iter().enumerate().all(|(at, theirs)| {
-                theirs & !self.tunnel_options.get(at).copied().unwrap_or(0) == 0
+            && covers_bytes(&self.tunnel_options, &other.tunnel_options)
+            && other.unknown.iter().all(|(nesting, theirs)| {
+                find(&self.unknown, *nesting, theirs.kind)
+                    .is_some_and(|mine| covers_bytes(mine, &theirs.payload))
             })
     }
 
@@ -67,14 +91,32 @@ impl FlowMask {
             bits == 0
                 || (one.has(field) == other.has(field)
                     && (one.get_or_zero(field) ^ other.get_or_zero(field)) & bits == 0)
-        }) && self.tunnel_options.iter().enumerate().all(|(at, bits)| {
-            let byte = |key: &FlowKey| key.tunnel_options.get(at).copied();
-            *bits == 0
-                || match (byte(one), byte(other)) {
-                    (Some(a), Some(b)) => (a ^ b) & bits == 0,
-                    (a, b) => a == b,
-                }
+        }) && agree_bytes(
+            &self.tunnel_options,
+            &one.tunnel_options,
+            &other.tunnel_options,
+        ) && self.unknown.iter().all(|(nesting, mask)| {
+            let in_one = find(&one.unknown, *nesting, mask.kind);
+            let in_other = find(&other.unknown, *nesting, mask.kind);
+            match (in_one, in_other) {
+                (Some(one), Some(other)) => agree_bytes(&mask.payload, one, other),
+                (one, other) => one == other || mask.payload.iter().all(|&bits| bits == 0),
+            }
         })
+    }
+
+    /// The key with the bits that do not count set to 0.
+    pub fn apply(&self, key: &FlowKey) -> FlowKey {
+        let mut masked = key.clone();
+        for (field, value) in key.fields() {
+            masked.set(field, value & self.get(field));
+        }
+        and_bytes(&mut masked.tunnel_options, &self.tunnel_options);
+        for (nesting, attr) in &mut masked.unknown {
+            let mask = find(&self.unknown, *nesting, attr.kind).unwrap_or_default();
+            and_bytes(&mut attr.payload, mask);
+        }
+        masked
     }
 
     /// The fields with bits that count, in order.
@@ -83,5 +125,56 @@ impl FlowMask {
             .iter()
             .map(|&field| (field, self.get(field)))
             .filter(|&(_, bits)| bits != 0)
+    }
+
+    /// Whether any bit of a set of fields counts.
+    pub(crate) fn asks(&self, fields: u64) -> bool {
+        self.fields().any(|(field, _)| field.bit() & fields != 0)
+    }
+
+    /// Whether anything of the tunnel header counts.
+    pub(crate) fn asks_tunnel(&self) -> bool {
+        self.asks(TUNNEL_FIELDS)
+            || !self.tunnel_options.is_empty()
+            || self
+                .unknown
+                .iter()
+                .any(|&(nesting, _)| nesting == Nesting::Tunnel)
+    }
+}
+
+fn find(unknown: &[(Nesting, UnknownAttr)], nesting: Nesting, kind: u16) -> Option<&[u8]> {
+    unknown
+        .iter()
+        .find(|(at, attr)| (*at, attr.kind) == (nesting, kind))
+        .map(|(_, attr)| attr.payload.as_slice())
+}
+
+fn covers_bytes(mine: &[u8], theirs: &[u8]) -> bool {
+    theirs
+        .iter()
+        .enumerate()
+        .all(|(at, bits)| bits & !mine.get(at).copied().unwrap_or(0) == 0)
+}
+
+fn agree_bytes(mask: &[u8], one: &[u8], other: &[u8]) -> bool {
+    mask.iter()
+        .enumerate()
+        .all(|(at, bits)| match (one.get(at), other.get(at)) {
+            _ if *bits == 0 => true,
+            (Some(a), Some(b)) => (a ^ b) & bits == 0,
+            (a, b) => a == b,
+        })
+}
+
+fn and_bytes(value: &mut [u8], mask: &[u8]) {
+    for (at, byte) in value.iter_mut().enumerate() {
+        *byte &= mask.get(at).copied().unwrap_or(0);
+    }
+}
+
+impl std::fmt::Debug for FlowMask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.fields()).finish()
     }
 }
