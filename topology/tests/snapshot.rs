@@ -83,6 +83,21 @@ proptest! {
     }
 
     #[test]
+    fn of_local_ports_with_one_port_or_number_the_later_counts(
+        before in local(), ports in local(),
+    ) {
+        let new = Snapshot::default().with_local(&before).0.with_local(&ports).0;
+        let overruled = |i: usize, local: &LocalPort| {
+            let later = &ports[i + 1..];
+            later.iter().any(|other| other.port == local.port || other.number == local.number)
+        };
+        let in_force = ports.iter().enumerate().filter(|(i, local)| !overruled(*i, local));
+        let mut in_force: Vec<&LocalPort> = in_force.map(|(_, local)| local).collect();
+        in_force.sort_by_key(|local| local.port);
+        prop_assert_eq!(new.local_ports().collect::<Vec<_>>(), in_force);
+    }
+
+    #[test]
     fn forgetting_equals_never_having_known_and_names_what_changed(
         all in changes(25), keep in any::<u64>(), ports in local(),
     ) {

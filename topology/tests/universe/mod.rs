@@ -8,12 +8,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 use proptest::prelude::*;
-use proptest::sample::{select, subsequence};
+use proptest::sample::select;
 use uuid::Uuid;
 use weft_topology::bridge::{ArpEntry, Bridge, MacEntry};
 use weft_topology::chain::{AddressGroup, AddressGroupMember};
 use weft_topology::dhcp::{DhcpHost, DhcpSubnet};
-use weft_topology::id::{AddressGroupId, BridgeId, DhcpSubnetId, PortId, RouteId, RouterId};
+use weft_topology::id::{
+    AddressGroupId, BridgeId, DhcpHostId, DhcpSubnetId, PortId, RouteId, RouterId,
+};
 use weft_topology::port::{Port, PortDevice};
 use weft_topology::router::{NextHop, Route, Router};
 use weft_topology::{Change, LocalPort, MacAddr, Object, ObjectId, Tag};
@@ -118,17 +120,10 @@ pub(crate) fn changes(most: usize) -> impl Strategy<Value = Vec<Change>> {
     prop::collection::vec(change(), 0..=most)
 }
 
-/// A list of local ports, with numbers that move between ports.
+/// A list of local ports, in which ports and numbers may stand twice.
 pub(crate) fn local() -> impl Strategy<Value = Vec<LocalPort>> {
-    subsequence(ports(), 0..=4).prop_flat_map(|ports| {
-        let count = ports.len();
-        (Just(ports), prop::collection::vec(1..=5u32, count)).prop_map(|(ports, numbers)| {
-            let named = ports.into_iter().zip(numbers);
-            named
-                .map(|(port, number)| local_port(port, number))
-                .collect()
-        })
-    })
+    let one = (select(ports()), 1..=5u32).prop_map(|(port, number)| local_port(port, number));
+    prop::collection::vec(one, 0..=5)
 }
 
 pub(crate) fn local_port(port: PortId, number: u32) -> LocalPort {
@@ -289,8 +284,26 @@ pub(crate) fn subnet_object(
 
 fn host() -> impl Strategy<Value = Object> {
     let name = prop::option::of(Just("vm"));
-    (select(subnets()), select(macs()), select(addrs()), name)
-        .prop_map(|(subnet, mac, addr, name)| host_object(subnet, mac, addr, name))
+    let odd_id = prop::option::weighted(0.2, Just(Uuid::from_u128(2000)));
+    (
+        select(subnets()),
+        select(macs()),
+        select(addrs()),
+        name,
+        odd_id,
+    )
+        .prop_map(|((bridge, prefix), mac, addr, name, odd_id)| {
+            let subnet = DhcpSubnet::id_of(bridge, prefix);
+            Object::from(DhcpHost {
+                id: odd_id.map_or(DhcpHost::id_of(subnet, mac), DhcpHostId),
+                subnet,
+                bridge,
+                mac,
+                addr,
+                name: name.map(str::to_owned),
+                options: Vec::new(),
+            })
+        })
 }
 
 pub(crate) fn host_object(
