@@ -24,15 +24,24 @@
 
 #![forbid(unsafe_code)]
 
+mod arp;
+mod bridge;
+mod dhcp;
 mod effect;
+mod ethernet;
+mod flood;
 mod learned;
 mod outcome;
+mod port;
 mod probe;
 mod punt;
 mod reason;
 mod scratch;
 mod simulate;
+mod stages;
 mod trace;
+mod vlan;
+mod walk;
 
 pub use effect::Effect;
 pub use learned::{Learned, NothingLearned, Time};

@@ -5,9 +5,13 @@
 //! absence follows from other fields (no port without UDP, TCP or SCTP), and those are read instead;
 //! where it does not (a tag, the Ethernet type) the absence itself is matched.
 
+use std::net::Ipv4Addr;
+use std::ops::ControlFlow;
+
+use weft_flow::present::VLAN_PRESENT;
 use weft_flow::{Field, FlowKey, FlowMask, key};
 use weft_topology::id::{BridgeId, PortId};
-use weft_topology::{MacAddr, ObjectId, Tag};
+use weft_topology::{Known, MacAddr, ObjectId, Tag};
 
 use crate::learned::{Learned, Time};
 use crate::outcome::{Install, Outcome};
@@ -70,7 +74,11 @@ impl<'a> Probe<'a> {
     /// Ends a simulation.
     pub(crate) fn finish(&mut self, reason: Reason) -> Outcome {
         self.step(reason.object(), What::Verdict(reason));
-        let lists = std::mem::take(&mut self.lists);
+        let mut lists = std::mem::take(&mut self.lists);
+        if !lists.missing.is_empty() {
+            self.install = Install::PerPacket;
+            lists.effects.clear();
+        }
         Outcome {
             actions: lists.actions,
             mask: std::mem::take(&mut self.mask),
@@ -135,16 +143,23 @@ impl Probe<'_> {
         differs == 0
     }
 
-    /// The number of the datapath port that the packet came in by.
-    pub fn in_port(&mut self) -> Option<u32> {
+    /// The number of the datapath port that the packet came in by; the kernel leaves it out for a
+    /// packet that came by none.
+    pub fn in_port(&mut self) -> u32 {
         self.mask.add_field(Field::InPort);
-        self.key.u32(Field::InPort)
+        self.key.u32(Field::InPort).unwrap_or(NO_PORT)
     }
 
     /// The recirculation id, 0 in the first pass.
     pub fn recirc_id(&mut self) -> u32 {
         self.mask.add_field(Field::RecircId);
         self.key.u32(Field::RecircId).unwrap_or(0)
+    }
+
+    /// A field as an IPv4 address.
+    pub fn ipv4(&mut self, field: Field) -> Option<Ipv4Addr> {
+        self.read(field)?;
+        self.key.ipv4(field)
     }
 
     /// A field as a MAC address.
@@ -158,8 +173,8 @@ impl Probe<'_> {
     }
 
     /// Whether the MAC address in the field is a group's (multicast or broadcast): one bit is read.
-    pub fn is_group(&mut self, field: Field) -> bool {
-        self.read_bits(field, GROUP_BIT).is_some_and(|bit| bit != 0)
+    pub fn is_group(&mut self, field: Field) -> Option<bool> {
+        Some(self.read_bits(field, GROUP_BIT)? != 0)
     }
 }
 
@@ -196,11 +211,19 @@ impl<'a> Probe<'a> {
         }
     }
 
-    /// Notes an object without which there is no verdict.
-    pub(crate) fn missing(&mut self, object: ObjectId) {
-        self.install = Install::PerPacket;
-        if !self.lists.missing.contains(&object) {
-            self.lists.missing.push(object);
+    /// The object, if it exists. One that is not loaded ends the simulation.
+    pub(crate) fn loaded<T>(
+        &mut self,
+        id: ObjectId,
+        known: Known<T>,
+    ) -> ControlFlow<Reason, Option<T>> {
+        match known {
+            Known::Here(object) => ControlFlow::Continue(Some(object)),
+            Known::Absent => ControlFlow::Continue(None),
+            Known::NotLoaded => {
+                self.lists.missing.push(id);
+                ControlFlow::Break(Reason::NotLoaded(id))
+            }
         }
     }
 
@@ -220,8 +243,8 @@ impl<'a> Probe<'a> {
 /// The individual/group bit of a MAC address.
 const GROUP_BIT: u128 = 1 << 40;
 
-/// "The tag is there", in a tag's control information (`VLAN_CFI_MASK` in `linux/if_vlan.h`).
-const TAG_IS_THERE: u128 = 1 << 12;
+/// `DP_MAX_PORTS` of `net/openvswitch/datapath.h`, which no port has as its number.
+const NO_PORT: u32 = 65535;
 
 /// The fields that decide whether a packet has a field, as `ovs_nla_put_key` in
 /// `net/openvswitch/flow_netlink.c` does.
@@ -241,7 +264,7 @@ fn decides_presence_of(field: Field) -> &'static [Field] {
 /// The bits of a field that decide over the presence of others, and of its own.
 fn presence_bits(field: Field) -> u128 {
     match field {
-        Field::VlanTci | Field::InnerVlanTci => TAG_IS_THERE,
+        Field::VlanTci | Field::InnerVlanTci => VLAN_PRESENT.into(),
         _ => field.full(),
     }
 }

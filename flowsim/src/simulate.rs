@@ -1,19 +1,24 @@
 //! The two entrances: judge a packet by its key, or serve one that was brought up.
 
+use std::ops::ControlFlow;
+
 use weft_topology::Snapshot;
 
 use crate::outcome::Outcome;
 use crate::probe::Probe;
 use crate::reason::Reason;
+use crate::stages::{STAGES, Stage};
+use crate::walk::Purpose;
+use crate::{flood, port};
 
 /// Judges a packet by its kernel key.
 ///
 /// Where a local service takes the packet, the outcome is a flow that brings such packets up
 /// ([`Outcome::punt`]); the packet itself, and every later one of that flow, is for [`serve`].
 pub fn simulate(snapshot: &Snapshot, probe: &mut Probe<'_>) -> Outcome {
-    let _ = snapshot;
     probe.begin();
-    probe.finish(Reason::NoSuchPort(0))
+    let reason = walk(STAGES, snapshot, probe, Purpose::Judge);
+    probe.finish(reason)
 }
 
 /// Judges one packet that a flow of [`simulate`]'s brought up for a local service, by its bytes, too.
@@ -22,8 +27,19 @@ pub fn simulate(snapshot: &Snapshot, probe: &mut Probe<'_>) -> Outcome {
 /// message with another's `chaddr`, a relayed one) lets it go on like any other, by the outcome's
 /// actions. The outcome is for this packet alone: no flow.
 pub fn serve(snapshot: &Snapshot, probe: &mut Probe<'_>) -> Outcome {
-    let _ = snapshot;
     probe.begin();
     probe.this_packet_only();
-    probe.finish(Reason::NoSuchPort(0))
+    let reason = walk(STAGES, snapshot, probe, Purpose::Serve);
+    probe.finish(reason)
+}
+
+fn walk(stages: &[Stage], snapshot: &Snapshot, probe: &mut Probe<'_>, purpose: Purpose) -> Reason {
+    let mut walk = match port::enter(snapshot, probe, purpose) {
+        ControlFlow::Continue(walk) => walk,
+        ControlFlow::Break(reason) => return reason,
+    };
+    stages
+        .iter()
+        .find_map(|stage| stage(&mut walk).break_value())
+        .unwrap_or_else(|| flood::to_all_others(&mut walk))
 }
