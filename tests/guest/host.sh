@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The host's tools: QEMU, mmdebstrap and what unpacks a kernel, by apt, only where missing; sourced by setup.
 # All else that tests need goes into the guest's root, not here.
 
@@ -41,6 +42,6 @@ install_over_qemu() {
   local removed
   removed=$(apt-get install -s -qq --no-install-recommends "$@" 2>> "$log" | sed -n 's/^Remv \([^ ]*\).*/\1/p') || return
   [ -z "$(grep -v '^qemu-' <<< "$removed")" ] || return
-  say "removing, because it conflicts: $(tr '\n' ' ' <<< "$removed")"
+  [ -z "$removed" ] || say "removing, because QEMU from Debian conflicts with it: ${removed//$'\n'/ }"
   apt_install "$@"
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Names and messages that run, setup and selftest share; sourced by bash.
 # It builds nothing and starts nothing.
 
@@ -18,6 +19,7 @@ die() { # STATUS MESSAGE...
 # The Debian release of the guest's root: the host's own, so that programs built on the host find their libc there.
 suite() {
   local id='' codename=''
+  if [ -n "${WEFT_GUEST_SUITE-}" ]; then printf %s "$WEFT_GUEST_SUITE"; return; fi
   if [ -r /etc/os-release ]; then
     id=$(. /etc/os-release && printf %s "${ID-}")
     codename=$(. /etc/os-release && printf %s "${VERSION_CODENAME-}")
@@ -25,16 +27,20 @@ suite() {
   if [ "$id" = debian ] && [ -n "$codename" ]; then printf %s "$codename"; else printf bookworm; fi
 }
 
-# A short name for the content of files and words: what is built from them carries it.
-digest() { # FILE... [-- WORD...]
-  local files=()
-  while [ $# -gt 0 ] && [ "$1" != -- ]; do files+=("$1"); shift; done
-  { cat "${files[@]}"; printf '%s\n' "$@"; } | sha256sum | cut -c1-12
+# What is built carries a short name for what it was built from: content of files, and words.
+digest() { { cat -- "$1" "$2"; printf '%s\n' "${@:3}"; } | sha256sum | cut -c1-12; } # FILE FILE WORD...
+root_image=$guest_dir/root-$(digest "$here/packages" "$here/root.sh" "$(suite)").ext4
+initrd_name=initrd-$(digest "$here/init" "$here/initrd.sh")
+
+ready() { # KERNEL: everything that a run needs is built
+  [ -e "$root_image" ] && [ -e "$guest_dir/$1/vmlinux" ] && [ -e "$guest_dir/$1/$initrd_name" ]
 }
 
-root_image() { printf '%s/root-%s.ext4' "$guest_dir" "$(digest "$here/packages" "$here/root.sh" -- "$(suite)")"; }
-kernel_dir() { printf '%s/%s' "$guest_dir" "$1"; }
-initrd_file() { printf '%s/initrd-%s' "$(kernel_dir "$1")" "$(digest "$here/init" "$here/initrd.sh")"; }
-ready() { # KERNEL: everything that a run needs is built
-  [ -e "$(root_image)" ] && [ -e "$(kernel_dir "$1")/vmlinux" ] && [ -e "$(initrd_file "$1")" ]
+# Programs built here run in the guest: its C library must not be older.
+compare_glibc() {
+  local ours theirs
+  ours=$(getconf GNU_LIBC_VERSION 2> /dev/null | cut -d' ' -f2) && [ -n "$ours" ] || return 0
+  theirs=$(cat "${root_image%.ext4}.glibc") || return 0
+  [ "$(printf '%s\n' "$ours" "$theirs" | sort -V | tail -n 1)" = "$theirs" ] ||
+    say "programs built here may not start in the guest: this machine's glibc is $ours, the guest's ($(suite)) $theirs; WEFT_GUEST_SUITE names another Debian release"
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # QEMU's command line and its failures; sourced by run. Why each setting is there is measured in docs/testing.md.
 
 # -fsdev and -drive take a comma in a path doubled.
@@ -5,15 +6,15 @@ quoted() { printf %s "${1//,/,,}"; }
 
 qemu_arguments() {
   local dir i console=quiet
-  dir=$(kernel_dir "$kernel")
-  [ -z "$verbose" ] || console='loglevel=6'
+  dir=$guest_dir/$kernel
+  [ -z "$verbose" ] || console=loglevel=7
   for i in stdout stderr console; do : > "$work/$i"; done
   qemu=(
     qemu-system-x86_64 -name "weft-guest-$kernel"
     -machine q35 -accel tcg,thread=multi -cpu max,-erms -smp "$cpus" -m "$memory"
     -nodefaults -no-user-config -display none -no-reboot -net none
     -device isa-debug-exit,iobase=0xf4,iosize=0x4
-    -kernel "$dir/vmlinux" -initrd "$(initrd_file "$kernel")"
+    -kernel "$dir/vmlinux" -initrd "$guest_dir/$kernel/$initrd_name"
     -append "console=ttyS0 $console panic=-1 oops=panic mitigations=off nokaslr tsc=reliable no_timer_check rcupdate.rcu_expedited=1 audit=0 selinux=0 apparmor=0 random.trust_cpu=on ${WEFT_GUEST_APPEND-}"
     -chardev "file,id=console,path=$(quoted "$work/console")" -serial chardev:console
     # without ioeventfd QEMU has written a port's output before the guest's write returns: `session` relies on it
@@ -21,7 +22,7 @@ qemu_arguments() {
     -chardev stdio,id=stdin,signal=off -device virtserialport,chardev=stdin,nr=1
     -chardev "file,id=stdout,path=$(quoted "$work/stdout")" -device virtserialport,chardev=stdout,nr=2
     -chardev "file,id=stderr,path=$(quoted "$work/stderr")" -device virtserialport,chardev=stderr,nr=3
-    -drive "if=virtio,format=raw,readonly=on,file.locking=off,file=$(quoted "$(root_image)")"
+    -drive "if=virtio,format=raw,readonly=on,file.locking=off,file=$(quoted "$root_image")"
   )
   [ -z "$disk" ] || qemu+=(-drive "if=virtio,format=raw,file=$(quoted "$disk")")
   [ -z "$pidfile" ] || qemu+=(-pidfile "$pidfile")
@@ -39,10 +40,17 @@ make_disk() { # FILE, whole or not at all
 }
 
 # A guest that ended without the command's status.
-explain() { # STATUS of timeout
-  case $1 in
-    124 | 137) die 124 "time-out: the command ran longer than $timeout s and the guest was turned off (--timeout S gives it more, 0 no limit)" ;;
-  esac
-  { cat "$work/qemu"; tail -n 30 "$work/console"; } | tr -d '\r' >&2
-  die 125 "the guest ended without the command's status (a panic, or its plug was pulled); what QEMU and its console said last stands above"
+explain() { # STATUS of `timeout`, SECONDS that the guest ran
+  if [ "$1" = 124 ] || { [ "$1" = 137 ] && [ "$timeout" -gt 0 ] && [ "$2" -ge "$timeout" ]; }; then
+    die 124 "time-out: not done after $timeout s, so the guest was turned off (--timeout S gives more, 0 no limit)"
+  fi
+  cat "$work/qemu" >&2
+  [ -s "$work/console" ] || die 125 "QEMU ended before the guest's kernel said a word (status $1)"
+  cp "$work/console" "$guest_dir/console.log" || true
+  # from the first sign of trouble on, else what came last
+  tr -d '\r' < "$work/console" | awk '
+    /Kernel panic|Oops|BUG:|guest: init:/ { found = 1 }
+    { line[found ? ++n : n = 1] = $0; if (found && n <= 12) print }
+    END { if (!found && n) print line[1] }' >&2
+  die 125 "the guest ended without the command's status: it crashed, turned itself off, or was killed (its console: $guest_dir/console.log)"
 }

@@ -1,9 +1,9 @@
+# shellcheck shell=bash
 # The guest's root: a Debian tree of the packages in the file `packages`, as one read-only ext4 image; sourced by setup.
 # An image, not a directory: it boots quicker than a tree lent by 9p, and its owner may delete it. It holds no kernel.
 
 build_root() {
-  local image packages tree=$scratch/tree began=$SECONDS
-  image=$(root_image)
+  local packages tree=$scratch/tree began=$SECONDS
   packages=$(sed 's/#.*//' "$here/packages" | tr -s ' \n' ',' | sed 's/^,//; s/,$//')
   say "building the guest's root: Debian $(suite), $(tr ',' '\n' <<< "$packages" | wc -l) packages (about a minute, 300 MB)"
   as_root env TMPDIR="$scratch" mmdebstrap --mode=root --variant=essential --include="$packages" \
@@ -20,7 +20,9 @@ build_root() {
   truncate -s "$(($(as_root du -sm "$tree" | cut -f1) * 5 / 4 + 64))M" "$scratch/root.ext4"
   as_root mkfs.ext4 -q -O ^has_journal -m 0 -N "$(($(as_root find "$tree" | wc -l) + 1000))" -L weft-root -d "$tree" "$scratch/root.ext4" >> "$log" 2>&1 ||
     die 1 "mkfs.ext4 could not pack the root: see $log (disk full?)"
-  rm -f "$guest_dir"/root-*.ext4   # of older lists; a guest that runs from one keeps it until it ends
-  mv "$scratch/root.ext4" "$image"
-  say "the root is ready after $((SECONDS - began)) s: $(du -m "$image" | cut -f1) MB"
+  as_root chown "$(id -u):$(id -g)" "$scratch/root.ext4"
+  find "$guest_dir" -maxdepth 1 -name 'root-*' -mmin +1440 -delete   # of older lists; another checkout may still use a younger one
+  dpkg-query --admindir="$tree/var/lib/dpkg" --show --showformat='${source:Upstream-Version}\n' libc6 > "${root_image%.ext4}.glibc"
+  mv "$scratch/root.ext4" "$root_image"
+  say "the root is ready after $((SECONDS - began)) s: $(du -m "$root_image" | cut -f1) MB"
 }
