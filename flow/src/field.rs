@@ -79,7 +79,7 @@ fields! {
     /// Outer TTL or hop limit.
     TunTtl: 8,
     /// Flags: bit 0 do not fragment, bit 1 checksum, bit 2 OAM.
-    TunFlags: 8,
+    TunFlags: 3,
     /// Outer UDP source port.
     TunTpSrc: 16,
     /// Outer UDP destination port.

@@ -16,6 +16,11 @@ pub struct FlowMask {
     pub unknown: Vec<(Nesting, UnknownAttr)>,
 }
 
+/// A tunnel header's addresses, IPv4.
+pub(crate) const TUNNEL_V4: [Field; 2] = [Field::TunV4Src, Field::TunV4Dst];
+/// A tunnel header's addresses, IPv6.
+pub(crate) const TUNNEL_V6: [Field; 2] = [Field::TunV6Src, Field::TunV6Dst];
+
 impl Default for FlowMask {
     fn default() -> Self {
         Self {
@@ -54,8 +59,15 @@ impl FlowMask {
         self.add(field, field.full())
     }
 
-    /// Adds what the kernel compares without being asked: that there is no VLAN tag, or which kind it is.
+    /// Adds what the kernel compares without being asked: whether there are VLAN tags and which kind they
+    /// are; all of the port and of the ethertype if any bit of them; and if anything of the tunnel header,
+    /// whether there is one and its address family.
     pub fn add_implied(&mut self, key: &FlowKey) -> &mut Self {
+        for field in [Field::InPort, Field::EthType] {
+            if self.get(field) != 0 {
+                self.add_field(field);
+            }
+        }
         for (tpid, tci) in [
             (Field::VlanTpid, Field::VlanTci),
             (Field::InnerVlanTpid, Field::InnerVlanTci),
@@ -67,7 +79,28 @@ impl FlowMask {
                 self.add_field(tci);
             }
         }
+        if !key.has_tunnel() && self.asks(TUNNEL_FIELDS) {
+            self.add_fields(TUNNEL_FIELDS);
+        } else if self.is_full(&TUNNEL_V4) || self.is_full(&TUNNEL_V6) {
+            for field in TUNNEL_V4.into_iter().chain(TUNNEL_V6) {
+                self.add_field(field);
+            }
+        }
         self
+    }
+
+    /// Makes all fields of a set count.
+    pub(crate) fn add_fields(&mut self, fields: u64) {
+        for &field in Field::ALL {
+            if field.bit() & fields != 0 {
+                self.add_field(field);
+            }
+        }
+    }
+
+    /// Whether all bits of all the fields count.
+    pub(crate) fn is_full(&self, fields: &[Field]) -> bool {
+        fields.iter().all(|&field| self.get(field) == field.full())
     }
 
     /// Whether every bit of `other` is set here, too.

@@ -8,7 +8,7 @@ use crate::attr::Attrs;
 use crate::field::Field;
 use crate::header::Header;
 use crate::key::{FlowKey, Nesting, TUNNEL_FIELDS, UnknownAttr};
-use crate::mask::FlowMask;
+use crate::mask::{FlowMask, TUNNEL_V4, TUNNEL_V6};
 use crate::present::{Headers, askable_tuple};
 
 use super::key::{Shape, TAGS, tag_count};
@@ -17,8 +17,7 @@ use super::{DecodeError, EncodeError, Seen, kind, slots};
 
 /// Reads the mask of a flow whose key is `key`.
 ///
-/// What the kernel compares without being asked is in the result, too: the absence of VLAN tags, and, where
-/// it compares anything of the tunnel of a packet that came through none, all of it.
+/// What the kernel compares without being asked ([`FlowMask::add_implied`]) is in the result, too.
 pub fn decode_mask(bytes: &[u8], key: &FlowKey) -> Result<FlowMask, DecodeError> {
     let mut reader = Reader {
         key,
@@ -58,9 +57,11 @@ pub fn decode_mask(bytes: &[u8], key: &FlowKey) -> Result<FlowMask, DecodeError>
             .set(Field::EthType, level.ethertype.unwrap_or(0).into());
     }
     let mut mask = reader.mask;
+    // The kernel's port numbers have 16 bits; of their mask it shows the upper 16 as set, always.
+    if mask.get(Field::InPort) & 0xffff == 0 {
+        mask.set(Field::InPort, 0);
+    }
     mask.add_implied(key);
-    normalise_in_port(&mut mask);
-    normalise_tunnel(&mut mask, key);
     Ok(mask)
 }
 
@@ -155,41 +156,6 @@ impl TunnelSink for Reader<'_> {
     }
 }
 
-/// The kernel's port numbers have 16 bits; of the mask it sets the upper 16 always, and all if one of the
-/// lower is set.
-fn normalise_in_port(mask: &mut FlowMask) {
-    if mask.get(Field::InPort) & 0xffff == 0 {
-        mask.set(Field::InPort, 0);
-    } else {
-        mask.add_field(Field::InPort);
-    }
-}
-
-/// A mask with a tunnel attribute compares whether there is a tunnel, and its address family.
-fn normalise_tunnel(mask: &mut FlowMask, key: &FlowKey) {
-    if !mask.asks(TUNNEL_FIELDS) {
-        return;
-    }
-    if !key.has_tunnel() {
-        for &field in Field::ALL {
-            if field.bit() & TUNNEL_FIELDS != 0 {
-                mask.add_field(field);
-            }
-        }
-    } else if is_full(mask, V4) || is_full(mask, V6) {
-        for field in V4.into_iter().chain(V6) {
-            mask.add_field(field);
-        }
-    }
-}
-
-const V4: [Field; 2] = [Field::TunV4Src, Field::TunV4Dst];
-const V6: [Field; 2] = [Field::TunV6Src, Field::TunV6Dst];
-
-fn is_full(mask: &FlowMask, fields: [Field; 2]) -> bool {
-    fields.iter().all(|&field| mask.get(field) == field.full())
-}
-
 /// Appends the attributes of a mask for a flow whose key is `key`.
 ///
 /// Bits of a field that the key lacks and whose absence the kernel cannot be asked for are an error: left
@@ -226,11 +192,11 @@ const TAG_FIELDS: u64 = Field::VlanTci.bit()
 /// longer one stands for either, so that they are one mask to the kernel: an IPv4 address lies within it,
 /// and the rest of it is zero.
 fn write_tunnel(mask: &FlowMask, key: &FlowKey, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let both = is_full(mask, V4) && is_full(mask, V6);
-    let left_out = if both || V6.iter().any(|&field| key.has(field)) {
-        V4
+    let both = mask.is_full(&TUNNEL_V4) && mask.is_full(&TUNNEL_V6);
+    let left_out = if both || TUNNEL_V6.iter().any(|&field| key.has(field)) {
+        TUNNEL_V4
     } else {
-        V6
+        TUNNEL_V6
     };
     let mut options = mask.tunnel_options.clone();
     if options.len() > key.tunnel_options.len() {

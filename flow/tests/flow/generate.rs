@@ -1,0 +1,465 @@
+//! Strategies: keys as a kernel extracts them, masks for them, and actions.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use weft_flow::action::{Ct, Nat, NatDirection, SetField, Userspace};
+use weft_flow::key::{Nesting, UnknownAttr};
+use weft_flow::present::{VLAN_PRESENT, ethertype, fragment, protocol};
+use weft_flow::{Action, Field, FlowKey, FlowMask, Header};
+
+/// Fields with values.
+type Values = Vec<(Field, u128)>;
+
+fn values(fields: Vec<Field>) -> impl Strategy<Value = Values> {
+    fields
+        .into_iter()
+        .map(|field| {
+            // Small and extreme values are as likely as any.
+            prop_oneof![Just(0), Just(u128::MAX), 0..20u128, any::<u128>()]
+                .prop_map(move |value| (field, value & field.full()))
+        })
+        .collect::<Vec<_>>()
+}
+
+fn header(header: Header) -> impl Strategy<Value = Values> {
+    values(header.fields().collect())
+}
+
+fn with(
+    values: impl Strategy<Value = Values> + 'static,
+    fixed: &[(Field, u128)],
+) -> BoxedStrategy<Values> {
+    let fixed = fixed.to_vec();
+    values
+        .prop_map(move |mut values| {
+            values.extend(&fixed);
+            values
+        })
+        .boxed()
+}
+
+fn both(one: BoxedStrategy<Values>, other: BoxedStrategy<Values>) -> BoxedStrategy<Values> {
+    (one, other)
+        .prop_map(|(mut one, other)| {
+            one.extend(other);
+            one
+        })
+        .boxed()
+}
+
+fn metadata() -> impl Strategy<Value = Values> {
+    use Field as F;
+    (
+        values(vec![
+            F::RecircId,
+            F::SkbPriority,
+            F::SkbMark,
+            F::DpHash,
+            F::CtState,
+            F::CtZone,
+            F::CtMark,
+            F::CtLabels,
+        ]),
+        0..0xffffu128,
+    )
+        .prop_map(|(mut values, port)| {
+            values.push((F::InPort, port));
+            values
+        })
+}
+
+/// A tunnel header's fields and options.
+pub(crate) fn tunnel() -> impl Strategy<Value = (Values, Vec<u8>)> {
+    use Field as F;
+    let addresses = prop_oneof![
+        values(vec![F::TunV4Src, F::TunV4Dst]),
+        values(vec![F::TunV6Src, F::TunV6Dst]),
+    ];
+    let parts = (
+        addresses,
+        values(vec![F::TunTtl]),
+        option::of(values(vec![F::TunId])),
+        option::of(values(vec![F::TunTos])),
+        option::of(values(vec![F::TunTpSrc, F::TunTpDst])),
+        0..8u128,
+        prop_oneof![Just(vec![]), geneve_options()],
+    );
+    parts.prop_map(|(mut fields, ttl, id, tos, ports, flags, options)| {
+        fields.extend(ttl);
+        fields.extend([id, tos, ports].into_iter().flatten().flatten());
+        fields.push((F::TunFlags, flags));
+        (fields, options)
+    })
+}
+
+fn geneve_options() -> impl Strategy<Value = Vec<u8>> {
+    vec((any::<u16>(), any::<u8>(), vec(any::<u32>(), 0..4)), 1..3).prop_map(|options| {
+        let mut bytes = Vec::new();
+        for (class, kind, words) in options {
+            bytes.extend(class.to_be_bytes());
+            bytes.push(kind);
+            bytes.push(u8::try_from(words.len()).expect("few words"));
+            bytes.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+        }
+        bytes
+    })
+}
+
+/// What follows the Ethernet header and its tags.
+fn content() -> impl Strategy<Value = Values> {
+    let ethertypes = prop_oneof![Just(0x88cc), Just(0x0842), 0x0900..0x1000u128];
+    prop_oneof![
+        1 => Just(vec![]),
+        1 => ethertypes.prop_map(|kind| vec![(Field::EthType, kind)]),
+        2 => arp(),
+        6 => ip(Header::Ipv4, ethertype::IPV4, Header::Icmp, protocol::ICMP),
+        6 => ip(Header::Ipv6, ethertype::IPV6, Header::Icmpv6, protocol::ICMPV6),
+        2 => neighbour_discovery(),
+    ]
+}
+
+fn arp() -> BoxedStrategy<Values> {
+    with(header(Header::Arp), &[])
+        .prop_flat_map(|values| {
+            (
+                Just(values),
+                select(vec![ethertype::ARP, ethertype::RARP]),
+                0..256u128,
+            )
+                .prop_map(|(mut values, kind, op)| {
+                    values.extend([(Field::EthType, kind.into()), (Field::ArpOp, op)]);
+                    values
+                })
+        })
+        .boxed()
+}
+
+fn ip(network: Header, kind: u16, icmp: Header, icmp_protocol: u8) -> BoxedStrategy<Values> {
+    let tuple = match network {
+        Header::Ipv4 => Header::CtTuple4,
+        _ => Header::CtTuple6,
+    };
+    let base = both(
+        with(header(network), &[(Field::EthType, kind.into())]),
+        option::of(header(tuple))
+            .prop_map(Option::unwrap_or_default)
+            .boxed(),
+    );
+    let base = match network {
+        Header::Ipv4 => base,
+        _ => both(base, header(Header::Ipv6Exthdrs).boxed()),
+    };
+    let transport = |headers: &[Header], protocol: u8| {
+        let fields = headers.iter().flat_map(|header| header.fields()).collect();
+        let proto = (Field::IpProto, u128::from(protocol));
+        (
+            with(values(fields), &[proto]),
+            select(vec![fragment::NO, fragment::FIRST]),
+        )
+            .prop_map(|(mut values, frag)| {
+                values.push((Field::IpFrag, frag.into()));
+                values
+            })
+            .boxed()
+    };
+    let proto = |proto: u8, frag: u8| {
+        Just(vec![
+            (Field::IpProto, proto.into()),
+            (Field::IpFrag, frag.into()),
+        ])
+        .boxed()
+    };
+    let later = if network == Header::Ipv4 {
+        protocol::UDP
+    } else {
+        protocol::FRAGMENT
+    };
+    let rest = prop_oneof![
+        transport(&[Header::Tcp, Header::TcpFlags], protocol::TCP),
+        transport(&[Header::Udp], protocol::UDP),
+        transport(&[Header::Sctp], protocol::SCTP),
+        transport(&[icmp], icmp_protocol).prop_filter(
+            "not neighbour discovery",
+            move |values| icmp == Header::Icmp
+                || !values.iter().any(|&(field, value)| {
+                    field == Field::IcmpType && (value == 135 || value == 136)
+                })
+        ),
+        proto(47, fragment::NO),
+        proto(0, fragment::NO),
+        proto(later, fragment::LATER),
+    ];
+    both(base, rest.boxed())
+}
+
+fn neighbour_discovery() -> BoxedStrategy<Values> {
+    let fields = [
+        Header::Ipv6,
+        Header::Ipv6Exthdrs,
+        Header::Icmpv6,
+        Header::Nd,
+    ];
+    let fixed = [
+        (Field::EthType, ethertype::IPV6.into()),
+        (Field::IpProto, protocol::ICMPV6.into()),
+        (Field::IpFrag, fragment::NO.into()),
+    ];
+    let values = values(fields.iter().flat_map(|header| header.fields()).collect());
+    (with(values, &fixed), select(vec![135u128, 136]))
+        .prop_map(|(mut values, kind)| {
+            values.push((Field::IcmpType, kind));
+            values
+        })
+        .boxed()
+}
+
+fn tags() -> impl Strategy<Value = Values> {
+    let tag = |tpid: Field, tci: Field| {
+        let kinds = select(vec![ethertype::VLAN, ethertype::SERVICE_VLAN]);
+        (kinds, any::<u16>()).prop_map(move |(kind, bits)| {
+            vec![(tpid, kind.into()), (tci, (bits | VLAN_PRESENT).into())]
+        })
+    };
+    let outer = || tag(Field::VlanTpid, Field::VlanTci).boxed();
+    let inner = tag(Field::InnerVlanTpid, Field::InnerVlanTci).boxed();
+    prop_oneof![3 => Just(vec![]).boxed(), 2 => outer(), 1 => both(outer(), inner)]
+}
+
+/// Keys as the kernel sends them in an upcall.
+pub(crate) fn key() -> impl Strategy<Value = FlowKey> {
+    let parts = (
+        metadata(),
+        option::weighted(0.3, tunnel()),
+        header(Header::Ethernet),
+        tags(),
+        content(),
+    );
+    parts.prop_map(|(metadata, tunnel, ethernet, tags, content)| {
+        let mut key = FlowKey::new();
+        let (tunnel, options) = tunnel.unwrap_or_default();
+        for (field, value) in [metadata, tunnel, ethernet, tags, content].concat() {
+            key.set(field, value);
+        }
+        key.tunnel_options = options;
+        key
+    })
+}
+
+/// Keys that may have attributes nobody knows.
+pub(crate) fn key_with_unknown() -> impl Strategy<Value = FlowKey> {
+    (
+        key(),
+        vec((any::<usize>(), 33..60u16, vec(any::<u8>(), 0..20)), 0..3),
+    )
+        .prop_map(|(mut key, unknown)| {
+            let mut nestings = vec![Nesting::Top];
+            let nested = [
+                (Field::VlanTci, Nesting::Encap),
+                (Field::InnerVlanTci, Nesting::InnerEncap),
+                (Field::TunTtl, Nesting::Tunnel),
+            ];
+            for (field, nesting) in nested {
+                if key.has(field) {
+                    nestings.push(nesting);
+                }
+            }
+            for (at, kind, payload) in unknown {
+                if key.unknown.iter().all(|(_, attr)| attr.kind != kind) {
+                    let attr = UnknownAttr { kind, payload };
+                    key.unknown.push((nestings[at % nestings.len()], attr));
+                }
+            }
+            key.unknown.sort_by_key(|&(nesting, _)| match nesting {
+                Nesting::Tunnel => 0,
+                Nesting::Top => 1,
+                Nesting::Encap => 2,
+                Nesting::InnerEncap => 3,
+            });
+            key
+        })
+}
+
+fn bits(field: Field) -> BoxedStrategy<u128> {
+    if field == Field::InPort || field == Field::EthType {
+        return select(vec![0, field.full()]).boxed();
+    }
+    prop_oneof![Just(0), Just(field.full()), any::<u128>()]
+        .prop_map(move |bits| bits & field.full())
+        .boxed()
+}
+
+/// Bits of fields, for what was read of a key or for its mask.
+pub(crate) fn bits_of(fields: Vec<Field>) -> impl Strategy<Value = FlowMask> {
+    let all: Vec<_> = fields.iter().map(|&field| bits(field)).collect();
+    all.prop_map(move |bits| {
+        let mut mask = FlowMask::new();
+        for (&field, bits) in fields.iter().zip(bits) {
+            mask.set(field, bits);
+        }
+        mask
+    })
+}
+
+/// A key with a mask that a flow of it can have.
+pub(crate) fn key_and_mask() -> impl Strategy<Value = (FlowKey, FlowMask)> {
+    key_with_unknown().prop_flat_map(|key| {
+        let fields = key.fields().map(|(field, _)| field).collect();
+        let options = vec(any::<u8>(), key.tunnel_options.len());
+        let options = prop_oneof![
+            Just(vec![]),
+            options.prop_map(|bytes| {
+                let any = bytes.iter().any(|&bits| bits != 0);
+                if any { bytes } else { vec![] }
+            })
+        ];
+        (Just(key), bits_of(fields), options).prop_map(|(key, mut mask, options)| {
+            mask.add_implied(&key);
+            mask.tunnel_options = options;
+            mask.unknown = key.unknown.clone();
+            (key, mask)
+        })
+    })
+}
+
+/// Lists of actions.
+pub(crate) fn actions() -> impl Strategy<Value = Vec<Action>> {
+    let leaf = prop_oneof![
+        any::<u16>().prop_map(|port| Action::Output(port.into())),
+        userspace().prop_map(Action::Userspace),
+        set(),
+        tunnel().prop_map(|(values, options)| {
+            let mut key = FlowKey::new();
+            for (field, value) in values {
+                key.set(field, value);
+            }
+            key.tunnel_options = options;
+            Action::SetTunnel(Box::new(key))
+        }),
+        (
+            select(vec![ethertype::VLAN, ethertype::SERVICE_VLAN]),
+            any::<u16>()
+        )
+            .prop_map(|(tpid, bits)| Action::PushVlan {
+                tpid,
+                tci: bits | VLAN_PRESENT
+            }),
+        Just(Action::PopVlan),
+        any::<u32>().prop_map(Action::Recirc),
+        ct().prop_map(Action::Ct),
+        any::<u32>().prop_map(Action::Meter),
+        any::<u32>().prop_map(Action::Drop),
+        any::<u32>().prop_map(Action::Truncate),
+        (60..80u16, vec(any::<u8>(), 0..20))
+            .prop_map(|(kind, payload)| Action::Unknown(UnknownAttr { kind, payload })),
+    ];
+    let tree = leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Action::Clone),
+            (any::<u16>(), vec(inner.clone(), 0..3), vec(inner, 0..3)).prop_map(
+                |(length, greater, less_or_equal)| Action::CheckPktLen {
+                    length,
+                    greater,
+                    less_or_equal,
+                }
+            ),
+        ]
+    });
+    vec(tree, 0..6)
+}
+
+fn userspace() -> impl Strategy<Value = Userspace> {
+    let parts = (
+        any::<u32>(),
+        vec(any::<u8>(), 0..20),
+        any::<bool>(),
+        option::of(any::<u16>()),
+    );
+    parts.prop_map(|(pid, userdata, with_actions, port)| Userspace {
+        pid,
+        userdata,
+        with_actions,
+        egress_tunnel_port: port.map(u32::from),
+    })
+}
+
+fn set() -> impl Strategy<Value = Action> {
+    let settable: Vec<_> = Header::ALL
+        .iter()
+        .copied()
+        .filter(|header| header.is_settable())
+        .collect();
+    select(settable).prop_flat_map(|header| {
+        let fields: Vec<_> = header
+            .fields()
+            .map(|field| {
+                (any::<u128>(), bits(field)).prop_map(move |(value, mask)| SetField {
+                    field,
+                    value,
+                    mask,
+                })
+            })
+            .collect();
+        fields
+            .prop_filter("writes something", |fields| {
+                fields.iter().any(|set| set.mask != 0)
+            })
+            .prop_map(move |fields| Action::set_masked(header, fields))
+    })
+}
+
+fn ct() -> impl Strategy<Value = Ct> {
+    let name = || option::of("[a-z][a-z0-9_]{0,14}");
+    let parts = (
+        select(vec![(false, false), (true, false), (true, true)]),
+        any::<u16>(),
+        option::of(any::<(u32, u32)>()),
+        option::of(any::<(u128, u128)>()),
+        name(),
+        option::of(nat()),
+        option::of(any::<u32>()),
+        name(),
+    );
+    parts.prop_map(
+        |((commit, force), zone, mark, labels, helper, nat, event_mask, timeout)| Ct {
+            commit,
+            force,
+            zone,
+            mark,
+            labels,
+            helper,
+            nat,
+            event_mask,
+            timeout,
+        },
+    )
+}
+
+fn nat() -> impl Strategy<Value = Nat> {
+    let addresses = prop_oneof![
+        any::<(std::net::Ipv4Addr, std::net::Ipv4Addr)>().prop_map(|(a, b)| (a.into(), b.into())),
+        any::<(std::net::Ipv6Addr, std::net::Ipv6Addr)>().prop_map(|(a, b)| (a.into(), b.into())),
+        any::<std::net::Ipv4Addr>().prop_map(|a| (a.into(), a.into())),
+    ];
+    let directed = (
+        select(vec![NatDirection::Source, NatDirection::Destination]),
+        option::of(addresses),
+        option::of(prop_oneof![
+            any::<(u16, u16)>(),
+            any::<u16>().prop_map(|port| (port, port))
+        ]),
+        any::<[bool; 3]>(),
+    );
+    prop_oneof![
+        1 => Just(Nat::default()),
+        4 => directed.prop_map(|(direction, addresses, ports, [persistent, proto_hash, proto_random])| Nat {
+            direction: Some(direction),
+            addresses,
+            ports,
+            persistent,
+            proto_hash,
+            proto_random,
+        }),
+    ]
+}

@@ -1,0 +1,4 @@
+//! Properties and oracle tests of the crate `weft-flow`, on generated keys, masks and actions.
+
+mod codec;
+mod generate;
