@@ -20,12 +20,17 @@ pub mod host;
 pub mod id;
 pub mod object;
 pub mod port;
+pub mod reference;
 pub mod router;
 pub mod snapshot;
 pub mod tag;
+pub mod topology;
+pub mod validate;
 
 pub use id::{Kind, ObjectId};
 pub use object::{Change, Object};
 pub use pnet_base::MacAddr;
 pub use snapshot::{Epoch, Known, LocalPort, Snapshot};
 pub use tag::Tag;
+pub use topology::Topology;
+pub use validate::{Problem, ValidationError, Violation};
