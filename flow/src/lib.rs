@@ -17,6 +17,7 @@ pub mod key;
 pub mod mask;
 pub mod present;
 mod read;
+pub mod ufid;
 
 pub use action::Action;
 pub use codec::{
@@ -27,3 +28,4 @@ pub use field::Field;
 pub use header::Header;
 pub use key::FlowKey;
 pub use mask::FlowMask;
+pub use ufid::Ufid;

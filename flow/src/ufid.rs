@@ -1,0 +1,202 @@
+//! Flow ids (`OVS_FLOW_ATTR_UFID`): 128 bits computed from what a flow matches.
+//!
+//! Two flows that match the same packets by the same bits have the same id, in every process and every
+//! release: after a restart the agent finds its flows in the kernel under the ids that it would give them.
+//!
+//! The id is SipHash-2-4 with 128 bits of output, under the key [`KEY`], of this text. For every field
+//! with bits in the mask, in the order of [`Field`]: one byte, the field's number, plus 0x80 if the key
+//! has the field; then, if so, the value's bits that count, and in any case the mask's bits, each as the
+//! fewest bytes that hold the field's width, most significant first. Then, if anything of it counts, the
+//! byte 0x40, the tunnel options' length in two bytes, their bits that count and the mask's. Then for
+//! each unknown attribute in the mask the byte 0x41, its nesting, its type and length in two bytes each,
+//! and its bits likewise.
+
+use std::fmt;
+use std::hash::Hasher;
+use std::str::FromStr;
+
+use siphasher::sip128::{Hasher128, SipHasher24};
+
+use crate::field::Field;
+use crate::key::{FlowKey, Nesting, UnknownAttr};
+use crate::mask::FlowMask;
+
+/// The hash's key. With another one the ids of flows in the kernel would change.
+pub const KEY: &[u8; 16] = b"weft flow id 001";
+
+const PRESENT: u8 = 0x80;
+const TUNNEL_OPTIONS: u8 = 0x40;
+const UNKNOWN: u8 = 0x41;
+
+/// A flow's id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ufid(pub [u8; 16]);
+
+impl Ufid {
+    /// The id of the flow with this key and mask. Bits of the key that the mask leaves out do not matter.
+    pub fn of(key: &FlowKey, mask: &FlowMask) -> Self {
+        let mut hasher = SipHasher24::new_with_key(KEY);
+        for (field, bits) in mask.fields() {
+            hash_field(&mut hasher, key, field, bits);
+        }
+        if mask.tunnel_options.iter().any(|&bits| bits != 0) {
+            hasher.write(&[TUNNEL_OPTIONS]);
+            hash_bytes(&mut hasher, &key.tunnel_options, &mask.tunnel_options);
+        }
+        for (nesting, attr) in &mask.unknown {
+            let value = key
+                .unknown
+                .iter()
+                .find(|(at, other)| (at, other.kind) == (nesting, attr.kind));
+            hash_unknown(&mut hasher, *nesting, attr, value.map(|(_, attr)| attr));
+        }
+        Self(hasher.finish128().as_bytes())
+    }
+}
+
+fn hash_field(hasher: &mut SipHasher24, key: &FlowKey, field: Field, bits: u128) {
+    let width = field.width().div_ceil(8) as usize;
+    let mut text = [0; 33];
+    let mut length = 1;
+    let mut append = |value: u128| {
+        let bytes = value.to_be_bytes();
+        let low = bytes.get(bytes.len() - width..).unwrap_or_default();
+        if let Some(to) = text.get_mut(length..length + width) {
+            to.copy_from_slice(low);
+            length += width;
+        }
+    };
+    let present = key.get(field).map(|value| append(value & bits)).is_some();
+    append(bits);
+    let [tag, ..] = &mut text;
+    *tag = field as u8 | if present { PRESENT } else { 0 };
+    hasher.write(text.get(..length).unwrap_or_default());
+}
+
+fn hash_unknown(
+    hasher: &mut SipHasher24,
+    nesting: Nesting,
+    mask: &UnknownAttr,
+    value: Option<&UnknownAttr>,
+) {
+    let [k0, k1] = mask.kind.to_be_bytes();
+    hasher.write(&[UNKNOWN, nesting as u8, k0, k1]);
+    hash_bytes(
+        hasher,
+        value.map_or(&[], |attr| attr.payload.as_slice()),
+        &mask.payload,
+    );
+}
+
+/// Length, value under the mask, and mask.
+fn hash_bytes(hasher: &mut SipHasher24, value: &[u8], mask: &[u8]) {
+    // Longer than an attribute can be it never is.
+    let length = u16::try_from(mask.len()).unwrap_or(u16::MAX);
+    hasher.write(&length.to_be_bytes());
+    for (at, bits) in mask.iter().enumerate() {
+        hasher.write(&[value.get(at).copied().unwrap_or(0) & bits]);
+    }
+    hasher.write(mask);
+}
+
+/// `ufid:` and a UUID.
+impl fmt::Display for Ufid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = u128::from_be_bytes(self.0);
+        write!(
+            f,
+            "ufid:{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            bits >> 96,
+            bits >> 80 & 0xffff,
+            bits >> 64 & 0xffff,
+            bits >> 48 & 0xffff,
+            bits & 0xffff_ffff_ffff
+        )
+    }
+}
+
+impl fmt::Debug for Ufid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A text that is no flow id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a flow id is 32 hexadecimal digits, after \"ufid:\" and with dashes if wanted")]
+pub struct NotUfid;
+
+impl FromStr for Ufid {
+    type Err = NotUfid;
+
+    fn from_str(text: &str) -> Result<Self, NotUfid> {
+        let text = text.strip_prefix("ufid:").unwrap_or(text);
+        let digits: String = text.chars().filter(|&c| c != '-').collect();
+        if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(NotUfid);
+        }
+        u128::from_str_radix(&digits, 16)
+            .map(|bits| Self(bits.to_be_bytes()))
+            .map_err(|_| NotUfid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flow() -> (FlowKey, FlowMask) {
+        let mut key = FlowKey::new();
+        key.set(Field::InPort, 2)
+            .set(Field::EthSrc, 0x0200_0000_0001)
+            .set(Field::EthType, 0x0800)
+            .set(Field::Ipv4Dst, 0xc000_0201);
+        let mut mask = FlowMask::new();
+        mask.add_field(Field::InPort)
+            .add_field(Field::EthType)
+            .add_field(Field::TunId)
+            .add(Field::Ipv4Dst, 0xffff_ff00);
+        (key, mask)
+    }
+
+    #[test]
+    fn an_id_never_changes() {
+        let (key, mask) = flow();
+        assert_eq!(
+            Ufid::of(&key, &mask).to_string(),
+            "ufid:72551755-32a1-19ea-120a-9c3f2b931ff0"
+        );
+    }
+
+    #[test]
+    fn bits_outside_the_mask_do_not_matter_and_others_do() {
+        let (key, mask) = flow();
+        let id = Ufid::of(&key, &mask);
+        let mut same = key.clone();
+        same.set(Field::Ipv4Dst, 0xc000_02ff).set(Field::EthSrc, 7);
+        assert_eq!(Ufid::of(&same, &mask), id);
+        let mut other = key.clone();
+        other.set(Field::Ipv4Dst, 0xc000_0301);
+        assert_ne!(Ufid::of(&other, &mask), id);
+        let mut absent = key.clone();
+        absent.clear(Field::EthType);
+        let mut zero = key.clone();
+        zero.set(Field::EthType, 0);
+        assert_ne!(Ufid::of(&absent, &mask), Ufid::of(&zero, &mask));
+        let mut wider = mask.clone();
+        wider.set(Field::Ipv4Dst, 0xffff_0000);
+        assert_ne!(Ufid::of(&key, &wider), id);
+    }
+
+    #[test]
+    fn an_id_comes_back_from_its_text() {
+        let (key, mask) = flow();
+        let id = Ufid::of(&key, &mask);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!("xx".parse::<Ufid>(), Err(NotUfid));
+        assert_eq!(
+            "+2345678901234567890123456789012".parse::<Ufid>(),
+            Err(NotUfid)
+        );
+    }
+}
