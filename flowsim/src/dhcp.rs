@@ -7,19 +7,19 @@
 use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
 
+use weft_dhcp::{Answer, CLIENT_PORT, Lease, Request, SERVER_PORT};
 use weft_flow::Field;
 use weft_flow::present::{ethertype, fragment, protocol};
 use weft_topology::Tag;
-use weft_topology::dhcp::SERVER_MAC;
+use weft_topology::dhcp::{DhcpHost, DhcpSubnet, SERVER_MAC};
 
+use crate::effect::{Effect, Unanswered};
+use crate::message;
 use crate::probe::Probe;
 use crate::punt::PuntClass;
 use crate::reason::Reason;
 use crate::trace::What;
 use crate::walk::{Flow, Purpose, Walk};
-
-const CLIENT_PORT: u128 = 68;
-const SERVER_PORT: u128 = 67;
 
 /// Takes the messages of the bridge's DHCP hosts.
 pub(crate) fn is_for_server(walk: &mut Walk<'_, '_>) -> Flow {
@@ -39,12 +39,68 @@ pub(crate) fn is_for_server(walk: &mut Walk<'_, '_>) -> Flow {
         return ControlFlow::Continue(());
     };
     walk.probe.step(Some(host.id.into()), What::IsDhcpHost(mac));
-    match walk.purpose {
-        Purpose::Judge => walk.punt(PuntClass::Dhcp, Reason::Dhcp(host.id)),
-        Purpose::Serve => {
-            let _ = subnet;
-            ControlFlow::Continue(())
+    if walk.purpose == Purpose::Judge {
+        return walk.punt(PuntClass::Dhcp, Reason::Dhcp(host.id));
+    }
+    let frame = walk.probe.packet();
+    if !message::is_clients_own(frame, mac) {
+        let step = What::HandedBack(PuntClass::Dhcp);
+        walk.probe.step(Some(host.id.into()), step);
+        return ControlFlow::Continue(());
+    }
+    ControlFlow::Break(answer(walk, frame, subnet, host))
+}
+
+/// Lets the server speak.
+fn answer(walk: &mut Walk<'_, '_>, frame: &[u8], subnet: &DhcpSubnet, host: &DhcpHost) -> Reason {
+    match reply(walk, frame, subnet, host) {
+        Ok(frame) => {
+            walk.probe.lists.effects.push(Effect::Answer {
+                port: walk.ingress.id,
+                frame,
+                class: PuntClass::Dhcp,
+            });
+            Reason::Dhcp(host.id)
         }
+        Err(why) => {
+            let host = host.id;
+            walk.probe
+                .lists
+                .effects
+                .push(Effect::Unanswered { host, why });
+            Reason::DhcpUnanswered(host)
+        }
+    }
+}
+
+fn reply(
+    walk: &Walk<'_, '_>,
+    frame: &[u8],
+    subnet: &DhcpSubnet,
+    host: &DhcpHost,
+) -> Result<Vec<u8>, Unanswered> {
+    let bridge = walk.snapshot.bridge(walk.bridge).here();
+    let server = walk.snapshot.dhcp_server(subnet.id);
+    let (bridge, server) = bridge.zip(server).ok_or(Unanswered::NoServer)?;
+    let frame = weft_dhcp::parse_frame(frame)?;
+    let answer = weft_dhcp::answer(&Request {
+        payload: frame.payload,
+        source_mac: frame.source_mac,
+        source: frame.source,
+        destination: frame.destination,
+        lease: Lease {
+            bridge,
+            subnet,
+            host,
+            server,
+            metadata_route: false,
+            resolver: None,
+        },
+    });
+    match answer {
+        Answer::Reply(reply) => Ok(weft_dhcp::frame::reply(&reply, SERVER_MAC)),
+        Answer::Silent(why) => Err(why.into()),
+        Answer::NotOurs(why) => Err(why.into()),
     }
 }
 
@@ -66,13 +122,13 @@ pub(crate) fn server_has(walk: &mut Walk<'_, '_>, addr: Ipv4Addr) -> bool {
         .any(|subnet| subnet.enabled && snapshot.dhcp_server(subnet.id) == Some(addr))
 }
 
-/// The order keeps masks wide: TCP is told from UDP by one bit of the protocol.
+/// Whether the key is a whole DHCP message's to a server. The order keeps masks wide: TCP is told from UDP by one bit of the protocol.
 fn is_client_message(probe: &mut Probe<'_>) -> bool {
     probe.is(Field::EthType, ethertype::IPV4.into())
         && probe.is(Field::IpFrag, fragment::NO.into())
         && probe.is(Field::IpProto, protocol::UDP.into())
-        && probe.is(Field::TpDst, SERVER_PORT)
-        && probe.is(Field::TpSrc, CLIENT_PORT)
+        && probe.is(Field::TpDst, SERVER_PORT.into())
+        && probe.is(Field::TpSrc, CLIENT_PORT.into())
 }
 
 fn is_for_a_server(walk: &mut Walk<'_, '_>) -> bool {

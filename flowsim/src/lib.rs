@@ -31,6 +31,7 @@ mod effect;
 mod ethernet;
 mod flood;
 mod learned;
+mod message;
 mod outcome;
 mod port;
 mod probe;
@@ -43,7 +44,7 @@ mod trace;
 mod vlan;
 mod walk;
 
-pub use effect::Effect;
+pub use effect::{Effect, Unanswered};
 pub use learned::{Learned, NothingLearned, Time};
 pub use outcome::{Install, Outcome};
 pub use probe::Probe;
