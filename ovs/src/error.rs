@@ -5,6 +5,7 @@ use std::fmt;
 use nix::errno::Errno;
 
 use crate::datapath::Ufid;
+use crate::nl::requests::Failure;
 
 /// An operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +160,33 @@ impl Error {
             | Self::Refused { errno, .. }
             | Self::Socket { errno, .. } => Some(*errno),
             _ => None,
+        }
+    }
+
+    /// Puts a failure of the request's socket beside what was attempted.
+    pub(crate) fn from_failure(attempt: Attempt, failure: Failure) -> Self {
+        let boxed = |attempt| Box::new(attempt);
+        match failure {
+            Failure::Kernel(errno, message) => Self::from_kernel(attempt, errno, message),
+            Failure::Socket(errno) => Self::Socket {
+                attempt: boxed(attempt),
+                errno,
+            },
+            Failure::Lost => Self::AnswerLost {
+                attempt: boxed(attempt),
+            },
+            Failure::Malformed(reason) => Self::Malformed {
+                attempt: boxed(attempt),
+                reason,
+            },
+            Failure::TooLong(error) => Self::BadRequest {
+                attempt: boxed(attempt),
+                reason: error.to_string(),
+            },
+            Failure::Interrupted => Self::Malformed {
+                attempt: boxed(attempt),
+                reason: "every dump was interrupted".to_owned(),
+            },
         }
     }
 

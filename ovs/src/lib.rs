@@ -10,9 +10,12 @@
 //! What it does not do: no policy, no links or addresses (that is rtnetlink), no connection tracking
 //! tables (ctnetlink), no retries beyond a dump that the kernel calls interrupted.
 
+mod counters;
 pub mod datapath;
 pub mod error;
+pub mod kernel;
 pub mod monitor;
+mod nl;
 pub mod upcall;
 pub mod vport;
 
@@ -20,6 +23,7 @@ pub use datapath::{
     BadFlow, Datapath, DatapathInfo, DumpedFlow, FlowStats, Op, OpReply, PutMode, Ufid, Writes,
 };
 pub use error::{Attempt, Error};
+pub use kernel::{Capabilities, KernelDatapath, OpenMode};
 pub use monitor::{DatapathEvent, DatapathMonitor};
 pub use upcall::{Upcall, UpcallBuffer, UpcallKind, UpcallSource};
 pub use vport::{NewVport, Vport, VportKind, VportStats};

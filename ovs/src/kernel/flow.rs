@@ -1,0 +1,133 @@
+//! Flows of the kernel's datapath, in messages.
+
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+use weft_flow::attr::{Attr, Attrs, PutAttr};
+use weft_flow::codec::{
+    EncodeError, decode_actions, decode_key, decode_mask, encode_actions, encode_key, encode_mask,
+};
+use weft_flow::{Action, FlowKey, FlowMask};
+
+use super::uapi::flow;
+use crate::datapath::{DumpedFlow, FlowStats, Ufid};
+use crate::nl::requests::Failure;
+
+/// Appends what puts a flow or sets its actions.
+pub(super) fn encode(
+    ufid: Ufid,
+    (key, mask, actions): (&FlowKey, &FlowMask, &[Action]),
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    encode_ufid(ufid, out);
+    let nest = out.begin(flow::KEY);
+    encode_key(key, out)?;
+    out.end(nest)?;
+    let nest = out.begin(flow::MASK);
+    encode_mask(mask, key, out)?;
+    out.end(nest)?;
+    let nest = out.begin(flow::ACTIONS);
+    encode_actions(actions, out)?;
+    Ok(out.end(nest)?)
+}
+
+/// Appends what names a flow, for an answer without key, mask and actions.
+pub(super) fn encode_briefly(ufid: Ufid, out: &mut Vec<u8>) {
+    encode_ufid(ufid, out);
+    out.put_u32(flow::UFID_FLAGS, flow::OMIT_ALL);
+}
+
+/// Appends what names a flow that has no id.
+pub(super) fn encode_unnamed(key: &FlowKey, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let nest = out.begin(flow::KEY);
+    encode_key(key, out)?;
+    Ok(out.end(nest)?)
+}
+
+/// Appends what names a flow.
+pub(super) fn encode_ufid(ufid: Ufid, out: &mut Vec<u8>) {
+    out.put_array(flow::UFID, &ufid.0.to_be_bytes());
+}
+
+/// What a flow in a dump is made of; the parts still undecoded.
+#[derive(Default)]
+struct Parts<'a> {
+    ufid: Option<Ufid>,
+    key: Option<&'a [u8]>,
+    mask: Option<&'a [u8]>,
+    actions: Option<&'a [u8]>,
+    stats: FlowStats,
+}
+
+/// A flow, or the id of one that could not be decoded and why.
+pub(super) fn decode(attrs: Attrs<'_>, now: Now) -> Result<DumpedFlow, (Option<Ufid>, Failure)> {
+    let parts = parts(attrs, now).map_err(|failure| (None, failure))?;
+    let ufid = parts.ufid;
+    content(&parts).map_err(|failure| (ufid, failure))
+}
+
+/// A flow's statistics out of an answer to its deletion.
+pub(super) fn decode_stats(attrs: Attrs<'_>, now: Now) -> Result<FlowStats, Failure> {
+    Ok(parts(attrs, now)?.stats)
+}
+
+fn parts(attrs: Attrs<'_>, now: Now) -> Result<Parts<'_>, Failure> {
+    let mut parts = Parts::default();
+    for attr in attrs {
+        let attr = attr?;
+        match attr.kind {
+            flow::UFID => parts.ufid = ufid(&attr),
+            flow::KEY => parts.key = Some(attr.payload),
+            flow::MASK => parts.mask = Some(attr.payload),
+            flow::ACTIONS => parts.actions = Some(attr.payload),
+            flow::STATS => {
+                let [p0, p1, p2, p3, p4, p5, p6, p7, bytes @ ..] = *attr.array::<16>()?;
+                parts.stats.packets = u64::from_ne_bytes([p0, p1, p2, p3, p4, p5, p6, p7]);
+                parts.stats.bytes = u64::from_ne_bytes(bytes);
+            }
+            flow::TCP_FLAGS => parts.stats.tcp_flags = attr.u8()?,
+            flow::USED => parts.stats.idle = Some(now.since(attr.u64()?)),
+            _ => {}
+        }
+    }
+    Ok(parts)
+}
+
+fn content(parts: &Parts<'_>) -> Result<DumpedFlow, Failure> {
+    let missing = |what: &str| Failure::Malformed(format!("flow without {what}"));
+    let malformed = |error: &dyn std::fmt::Display| Failure::Malformed(error.to_string());
+    let key = decode_key(parts.key.ok_or_else(|| missing("key"))?);
+    let key = key.map_err(|error| malformed(&error))?;
+    let mask = decode_mask(parts.mask.ok_or_else(|| missing("mask"))?, &key);
+    // The kernel leaves out actions for which a dump's message has no room.
+    let actions = decode_actions(parts.actions.ok_or_else(|| missing("actions"))?);
+    Ok(DumpedFlow {
+        ufid: parts.ufid,
+        mask: mask.map_err(|error| malformed(&error))?,
+        actions: actions.map_err(|error| malformed(&error))?,
+        key,
+        stats: parts.stats,
+    })
+}
+
+/// Others may use shorter ids; only ours can be named by this program.
+fn ufid(attr: &Attr<'_>) -> Option<Ufid> {
+    attr.array()
+        .ok()
+        .map(|bytes| Ufid(u128::from_be_bytes(*bytes)))
+}
+
+/// The kernel's monotonic clock in milliseconds, which flows' times of use are on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now(u64);
+
+impl Now {
+    pub(super) fn read() -> Self {
+        let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from);
+        Self(u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn since(self, used: u64) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(used))
+    }
+}

@@ -1,0 +1,46 @@
+//! The datapath of the running kernel.
+//!
+//! A [`KernelDatapath`] owns one socket for requests. Upcalls and events come by sockets of their own
+//! ([`KernelUpcalls`], [`KernelMonitor`]): the kernel would mix them with the answers.
+
+mod batch;
+mod datapath;
+mod families;
+mod flow;
+mod monitor;
+mod packet;
+mod probe;
+mod uapi;
+mod upcall;
+mod vport;
+
+pub use datapath::{KernelDatapath, OpenMode};
+pub use families::Families;
+pub use monitor::KernelMonitor;
+pub use probe::Capabilities;
+pub use upcall::KernelUpcalls;
+
+use crate::error::{Attempt, Error, What};
+use crate::nl::requests::Failure;
+
+/// Which datapath it is, shared by all its handles.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) name: String,
+    /// Of its own internal device, by which the kernel finds it.
+    pub(crate) ifindex: u32,
+    pub(crate) families: Families,
+}
+
+impl Identity {
+    pub(crate) fn attempt(&self, what: What) -> Attempt {
+        Attempt {
+            datapath: self.name.clone(),
+            what,
+        }
+    }
+
+    pub(crate) fn error(&self, what: What, failure: Failure) -> Error {
+        Error::from_failure(self.attempt(what), failure)
+    }
+}
