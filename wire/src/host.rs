@@ -83,13 +83,31 @@ pub struct Interface {
     pub addresses: Vec<String>,
 }
 
-/// `POST /weft/v1/hosts/ID/bindings`: a host asks for a port. 201 when it has it (again, too); 404
-/// when there is no such port; 409 when another interface of the same host has it and is there.
-/// A port that another host has moves here; the other host learns it from its watch.
+/// `POST /weft/v1/hosts/ID/bindings`: a host asks for a port. 201 with a [`BindingAnswer`] when it has
+/// it (again, too); 404 when there is no such port; 409 when another interface of the same host has it
+/// and is there. A port that another host has moves here; the other host learns it from its watch.
+///
+/// `DELETE /weft/v1/hosts/ID/bindings/PORT` gives a port back: 200 with a [`BindingAnswer`], also when
+/// the host does not have it or there is no such port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BindingRequest {
     /// The virtual port.
     pub port: PortId,
     /// The interface on this host.
     pub interface: String,
+}
+
+/// What the service made of a [`BindingRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BindingAnswer {
+    /// A revision at which it was so: a snapshot of it or a later one shows what became of it.
+    pub revision: u64,
+}
+
+/// `GET /weft/v1/ports?prefix=HEX`: the ports whose ids begin with a prefix of at least 8 characters,
+/// at most two of them (more than one is as good as none).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortsFound {
+    /// Their ids.
+    pub ports: Vec<PortId>,
 }
