@@ -27,6 +27,10 @@ pub struct PlugFile {
     pub mtu: Option<u16>,
     /// What is wanted.
     pub wish: Wish,
+    /// Whether the service has granted it once. If another host has the port by now, then that
+    /// was taken from here, and is not asked back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub granted: bool,
 }
 
 /// What the writer of a file wants.
