@@ -1,1 +1,22 @@
-//! placeholder
+//! `weft`, the operator's command line.
+//!
+//! Purpose: ask the service (REST) and this host's agent (control socket), and show it: a table for
+//! people, JSON for programs.
+//!
+//! ```text
+//!  weft status, show flows|drops|macs|bindings, trace ──▶ control socket ──▶ agent
+//!  weft show hosts|bridges|ports, sync ─────────────────▶ REST ────────────▶ service
+//! ```
+//!
+//! What it does not do: it keeps no state and decides nothing. A blocking program: one question, one
+//! answer.
+
+pub mod agent;
+pub mod api;
+pub mod args;
+pub mod error;
+pub mod frame;
+pub mod output;
+pub mod verbs;
+
+pub use error::Error;

@@ -1,0 +1,18 @@
+//! `weft`: see [`weft_cli`].
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use weft_cli::args::Cli;
+use weft_cli::verbs;
+
+fn main() -> ExitCode {
+    match verbs::run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "weft: {error}");
+            ExitCode::from(error.exit_status())
+        }
+    }
+}
