@@ -33,6 +33,11 @@ pub fn run(seconds: u64, api: &Api, form: Form) -> Result<(), Error> {
             return Ok(());
         }
         if Instant::now() >= end {
+            let behind: Vec<String> = hosts
+                .iter()
+                .filter(|host| !host.in_force)
+                .map(named)
+                .collect();
             return Err(Error::Lagging {
                 seconds,
                 revision: wanted,
