@@ -4,9 +4,9 @@
 //! once; what comes after can neither panic nor fail.
 //!
 //! Why an own reader and not dhcproto (0.15), which our tests use as an oracle: it slices the 16 bytes
-//! of `chaddr` by the `hlen` of the wire; it has debug assertions and a subtraction on lengths of the wire (options 80,
-//! 81, 94, 151), which are panics in the profile that tests and demo run; and it stops at the first
-//! option that it cannot decode, so a host name that is not UTF-8 hides the options after it.
+//! of `chaddr` by the `hlen` of the wire; it asserts lengths of the wire (options 80, 81, 94 and 152 to
+//! 155), which panics in the profile that tests and demo run; and it stops at the first option that
+//! it cannot decode, so a host name that is not UTF-8 hides the options after it.
 
 use std::borrow::Cow;
 use std::net::Ipv4Addr;

@@ -65,14 +65,16 @@ pub fn by_name(name: &str) -> Option<&'static Entry> {
 
 /// Whether a name is one of some.
 pub(crate) fn is_one_of(name: &str, names: &[&str]) -> bool {
-    let name = normal(name);
-    names.iter().any(|known| normal(known) == name)
+    names.iter().any(|known| compared(known).eq(compared(name)))
 }
 
 /// A name in the form in which names are compared.
-fn normal(name: &str) -> String {
-    let name = name.to_ascii_lowercase().replace('_', "-");
-    name.strip_suffix('s').map(str::to_owned).unwrap_or(name)
+fn compared(name: &str) -> impl Iterator<Item = u8> {
+    let singular = name.strip_suffix(['s', 'S']).unwrap_or(name);
+    singular.bytes().map(|byte| match byte {
+        b'_' => b'-',
+        byte => byte.to_ascii_lowercase(),
+    })
 }
 
 const fn entry(code: u8, kind: Kind, names: &'static [&'static str]) -> Entry {
