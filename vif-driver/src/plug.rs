@@ -145,7 +145,7 @@ fn defer(plug: &Plug, state_dir: &Path) -> Result<(), Error> {
             port: plug.port,
             mtu: plug.mtu,
             wish: Wish::Plugged,
-            granted: false,
+            granted: None,
         },
     )
 }
@@ -211,7 +211,7 @@ mod tests {
             port: PortId(uuid::Uuid::from_u128(port)),
             mtu: None,
             wish: Wish::Plugged,
-            granted: false,
+            granted: None,
         }
     }
 

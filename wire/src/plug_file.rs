@@ -27,10 +27,10 @@ pub struct PlugFile {
     pub mtu: Option<u16>,
     /// What is wanted.
     pub wish: Wish,
-    /// Whether the service has granted it once. If another host has the port by now, then that
-    /// was taken from here, and is not asked back.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub granted: bool,
+    /// The revision at which the service granted it. If another host has the port at a later one, then
+    /// it was taken from here, and is not asked back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granted: Option<u64>,
 }
 
 /// What the writer of a file wants.
