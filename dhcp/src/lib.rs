@@ -4,8 +4,8 @@
 //! DHCP subnet, DHCP host) give the bytes of the reply, or the reason why there is none.
 //!
 //! Place in the flow: a simulation that meets a client's message ([`is_client_message`]) asks for the
-//! frame's bytes, finds out who sent it ([`parse_frame`], [`identify`]), looks the sender up among the
-//! DHCP hosts of the port's bridge, and gives both to [`answer`].
+//! frame's bytes, finds out who sent it ([`parse_frame`], [`identify()`]), looks the sender up among the
+//! DHCP hosts of the port's bridge, and gives both to [`answer()`].
 //!
 //! ```text
 //!  frame ─ parse_frame ─▶ payload ─ identify ─▶ chaddr ─ (caller: host of this bridge?) ─▶ Request

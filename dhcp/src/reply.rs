@@ -207,9 +207,9 @@ fn room(request: &Request<'_>, message: &Message<'_>) -> usize {
     usize::from(datagram - IP_UDP) - HEADER - COOKIE.len()
 }
 
-/// A text for a fixed field, if it fits with the zero at its end.
+/// A text for a fixed field, if it fits with the zero at its end and has no other.
 fn terminated(text: &[u8], length: usize) -> Option<Vec<u8>> {
-    (text.len() < length).then(|| text.to_vec())
+    (text.len() < length && !text.contains(&0)).then(|| text.to_vec())
 }
 
 fn padded(content: Option<Vec<u8>>, length: usize) -> Vec<u8> {

@@ -11,6 +11,7 @@ mod network;
 mod options;
 mod packing;
 mod properties;
+mod refusals;
 mod selection;
 mod states;
 mod walker;

@@ -116,12 +116,15 @@ fn boot_fields_give_way_to_options() {
 }
 
 #[test]
-fn a_boot_file_that_is_too_long_for_its_field_stands_in_its_option_alone() {
+fn a_boot_file_that_its_field_cannot_hold_stands_in_its_option_alone() {
     let network = |len| Network::default().host_option("67", &"x".repeat(len));
     let offer = |len| Walked::read(&network(len).reply(&Client::discover().bytes()).payload);
     assert_eq!(offer(127).file.len(), 127);
     assert_eq!(offer(128).file, "");
     assert_eq!(offer(128).value(67).len(), 128);
+    let with_zero = Network::default().host_option("67", "hex:610062");
+    let offer = Walked::read(&with_zero.reply(&Client::discover().bytes()).payload);
+    assert_eq!((&*offer.file, offer.value(67)), ("", &b"a\0b"[..]));
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn text(field: &[u8]) -> String {
         .position(|&byte| byte == 0)
         .expect("a zero at the end");
     assert!(field[end..].iter().all(|&byte| byte == 0), "after the zero");
-    String::from_utf8(field[..end].to_vec()).unwrap()
+    String::from_utf8_lossy(&field[..end]).into_owned()
 }
 
 /// The type of a message, as dhcproto reads it; its fixed fields must be those that we read.
