@@ -53,3 +53,6 @@ pub use reason::Reason;
 pub use scratch::Scratch;
 pub use simulate::{serve, simulate};
 pub use trace::{Step, What};
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,6 @@ use weft_topology::Snapshot;
 
 use crate::outcome::Outcome;
 use crate::probe::Probe;
-use crate::reason::Reason;
 use crate::stages::{STAGES, Stage};
 use crate::walk::Purpose;
 use crate::{flood, port};
@@ -16,9 +15,7 @@ use crate::{flood, port};
 /// Where a local service takes the packet, the outcome is a flow that brings such packets up
 /// ([`Outcome::punt`]); the packet itself, and every later one of that flow, is for [`serve`].
 pub fn simulate(snapshot: &Snapshot, probe: &mut Probe<'_>) -> Outcome {
-    probe.begin();
-    let reason = walk(STAGES, snapshot, probe, Purpose::Judge);
-    probe.finish(reason)
+    run(STAGES, snapshot, probe, Purpose::Judge)
 }
 
 /// Judges one packet that a flow of [`simulate`]'s brought up for a local service, by its bytes, too.
@@ -27,19 +24,25 @@ pub fn simulate(snapshot: &Snapshot, probe: &mut Probe<'_>) -> Outcome {
 /// message with another's `chaddr`, a relayed one) lets it go on like any other, by the outcome's
 /// actions. The outcome is for this packet alone: no flow.
 pub fn serve(snapshot: &Snapshot, probe: &mut Probe<'_>) -> Outcome {
-    probe.begin();
-    probe.this_packet_only();
-    let reason = walk(STAGES, snapshot, probe, Purpose::Serve);
-    probe.finish(reason)
+    run(STAGES, snapshot, probe, Purpose::Serve)
 }
 
-fn walk(stages: &[Stage], snapshot: &Snapshot, probe: &mut Probe<'_>, purpose: Purpose) -> Reason {
-    let mut walk = match port::enter(snapshot, probe, purpose) {
-        ControlFlow::Continue(walk) => walk,
-        ControlFlow::Break(reason) => return reason,
+pub(crate) fn run(
+    stages: &[Stage],
+    snapshot: &Snapshot,
+    probe: &mut Probe<'_>,
+    purpose: Purpose,
+) -> Outcome {
+    probe.begin();
+    if purpose == Purpose::Serve {
+        probe.this_packet_only();
+    }
+    let reason = match port::enter(snapshot, probe, purpose) {
+        ControlFlow::Break(reason) => reason,
+        ControlFlow::Continue(mut walk) => stages
+            .iter()
+            .find_map(|stage| stage(&mut walk).break_value())
+            .unwrap_or_else(|| flood::to_all_others(&mut walk)),
     };
-    stages
-        .iter()
-        .find_map(|stage| stage(&mut walk).break_value())
-        .unwrap_or_else(|| flood::to_all_others(&mut walk))
+    probe.finish(reason)
 }

@@ -1,0 +1,9 @@
+//! Tests that look inside.
+
+mod bridging;
+mod dhcp;
+mod extract;
+mod frame;
+mod look_alikes;
+mod net;
+mod run;
