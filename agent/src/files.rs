@@ -1,0 +1,108 @@
+//! Files that are written whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// A file or directory could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {attempt} {path}: {source}")]
+pub struct FileError {
+    /// What was attempted.
+    pub attempt: &'static str,
+    /// The file or directory.
+    pub path: PathBuf,
+    /// The kernel's answer.
+    pub source: io::Error,
+}
+
+impl FileError {
+    /// Makes an error's constructor for `map_err`.
+    pub fn at(attempt: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self {
+            attempt,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// Replaces a file: after a crash or a loss of power it holds the old or the new content. A file
+/// begun and not finished has a name that begins with a dot.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        let source = io::Error::from(io::ErrorKind::InvalidInput);
+        return Err(FileError {
+            attempt: "write",
+            path: path.to_owned(),
+            source,
+        });
+    };
+    let fresh = folder.join(format!(
+        ".{}.{}",
+        name.to_string_lossy(),
+        std::process::id()
+    ));
+    let written = File::create(&fresh)
+        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&fresh, path))
+        .and_then(|()| File::open(folder)?.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(&fresh);
+    }
+    written.map_err(FileError::at("write", path))
+}
+
+/// Reads a file, if it is there.
+pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    match fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(FileError {
+            attempt: "read",
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Removes a file, if it is there.
+pub fn remove_if_there(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError {
+            attempt: "remove",
+            path: path.to_owned(),
+            source: error,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a directory and those above it.
+pub fn make_dir(path: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(path).map_err(FileError::at("make directory", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_replaces_the_whole_file_and_leaves_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        assert_eq!(read_if_there(&path).unwrap(), None);
+        write_whole(&path, b"a longer content").unwrap();
+        write_whole(&path, b"short").unwrap();
+        assert_eq!(read_if_there(&path).unwrap().unwrap(), b"short");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        remove_if_there(&path).unwrap();
+        remove_if_there(&path).unwrap();
+    }
+
+    #[test]
+    fn a_write_that_fails_says_where() {
+        let error = write_whole(Path::new("/proc/none/f"), b"").unwrap_err();
+        assert!(error.to_string().contains("/proc/none/f"), "{error}");
+    }
+}
