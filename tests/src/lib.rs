@@ -10,7 +10,9 @@
 
 pub mod cloud;
 pub mod command;
+pub mod demo;
 pub mod host;
+pub mod peer;
 pub mod rest;
 pub mod vm;
 pub mod wait;

@@ -26,6 +26,11 @@ impl Vm {
         let _ = run(&["ip", "netns", "del", name]);
         run(&["ip", "netns", "add", name])?;
         run_in(name, &["ip", "link", "set", "lo", "up"])?;
+        // Its own chatter (router solicitations, MLD) would blur what a test counts.
+        run_in(
+            name,
+            &["sysctl", "-q", "-w", "net.ipv6.conf.default.disable_ipv6=1"],
+        )?;
         Ok(Self {
             name: name.to_owned(),
             mac: mac.to_owned(),
@@ -97,6 +102,12 @@ impl Vm {
             .skip_while(|word| *word != "inet")
             .nth(1)?;
         Some(address.split('/').next()?.to_owned())
+    }
+
+    /// How many frames its `eth0` has received.
+    pub fn received(&self) -> Result<u64> {
+        let text = self.run(&["cat", "/sys/class/net/eth0/statistics/rx_packets"])?;
+        Ok(text.trim().parse()?)
     }
 
     /// Drops the machine's addresses and routes, as a reboot would.
