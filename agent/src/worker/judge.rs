@@ -1,0 +1,132 @@
+//! Judging: one call of the simulation with its guard, and judging again what depends on facts that
+//! changed.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use weft_flow::{FlowKey, Ufid};
+use weft_flowsim::{Effect, Install, Outcome, Probe, serve, simulate};
+use weft_topology::Tag;
+
+use super::batch::Write;
+use super::ports::{set_pid, without_pid};
+use super::run::Worker;
+use super::tally::Counter;
+use crate::flows::learned::Learnt;
+
+/// What is done with a packet's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Walk it through the topology.
+    Simulate,
+    /// Give it to a local service.
+    Serve,
+}
+
+impl Worker {
+    /// Judges a packet. `None` is a defect of the simulation, which must not end the worker: nothing
+    /// of it is kept, since all that a simulation changes is its own outcome.
+    pub(super) fn judge(&mut self, act: Act, key: &FlowKey, packet: &[u8]) -> Option<Outcome> {
+        let now = self.now();
+        let (snapshot, learned) = (&self.snapshot, &self.shared.learned);
+        let scratch = &mut self.scratch;
+        let judged = catch_unwind(AssertUnwindSafe(|| {
+            let mut probe = Probe::new(key, packet, learned, now, scratch);
+            match act {
+                Act::Simulate => simulate(snapshot, &mut probe),
+                Act::Serve => serve(snapshot, &mut probe),
+            }
+        }));
+        judged
+            .map_err(|_| tracing::error!(?key, "the simulation of a packet failed"))
+            .ok()
+    }
+
+    /// Does what an outcome asks beside its actions; frames to send in answer go into the batch.
+    pub(super) fn carry_out(&mut self, outcome: &Outcome, key_attrs: &[u8]) {
+        for effect in &outcome.effects {
+            match effect {
+                Effect::Learn {
+                    bridge,
+                    vlan,
+                    mac,
+                    port,
+                } => {
+                    let now = self.now();
+                    match self.shared.learned.learn(*bridge, *vlan, *mac, *port, now) {
+                        Learnt::Known => {}
+                        Learnt::Changed => self.announce(vec![Tag::Mac(*bridge, *vlan, *mac)]),
+                        Learnt::Refused => self.tally.count(Counter::MacsRefused),
+                    }
+                }
+                Effect::Answer { port, frame, .. } => {
+                    let Some(local) = self.snapshot.local_by_port(*port) else {
+                        continue;
+                    };
+                    let out = [weft_flow::Action::Output(local.number)];
+                    self.batch.execute(frame, key_attrs, &out, (None, None));
+                    self.tally.count(Counter::Answers);
+                }
+                Effect::Unanswered { host, why } => {
+                    self.tally.count(Counter::Unanswered);
+                    tracing::debug!(%host, %why, "DHCP says nothing");
+                }
+            }
+        }
+    }
+
+    /// Judges the flows under these tags again: those that are right stay, those whose actions alone are
+    /// wrong are changed in place, the rest goes.
+    pub(super) fn judge_again<'a>(&mut self, tags: impl Iterator<Item = &'a Tag>) {
+        for ufid in self.table.under(tags) {
+            self.judge_flow(ufid);
+        }
+    }
+
+    /// Judges one flow again.
+    pub(super) fn judge_flow(&mut self, ufid: Ufid) {
+        let Some(flow) = self.table.get(ufid) else {
+            return;
+        };
+        let (key, mask) = (flow.key.clone(), flow.mask.clone());
+        let installed = without_pid(&flow.actions);
+        self.tally.count(Counter::Rechecks);
+        let Some(outcome) = self.judge(Act::Simulate, &key, &[]) else {
+            self.delete_flow(ufid);
+            return;
+        };
+        let keeps = outcome.upholds(&installed, &mask);
+        let lasts = outcome.install == Install::Flow
+            && outcome.missing.is_empty()
+            && outcome.effects.is_empty()
+            && mask.covers(&outcome.mask);
+        if keeps || lasts {
+            self.renew(ufid, outcome, keeps);
+        } else {
+            self.delete_flow(ufid);
+            self.scratch.recycle(outcome);
+        }
+    }
+
+    /// Keeps a flow with what it depends on now; its actions too, if they differ.
+    fn renew(&mut self, ufid: Ufid, mut outcome: Outcome, same_actions: bool) {
+        let Some(flow) = self.table.get(ufid) else {
+            return;
+        };
+        let mut flow = flow.clone();
+        let was_drop = flow.reason.is_drop();
+        flow.tags = std::mem::take(&mut outcome.tags);
+        flow.reason = outcome.reason;
+        flow.valid_until = outcome.valid_until;
+        if !same_actions {
+            flow.actions = std::mem::take(&mut outcome.actions);
+            let pid = flow
+                .in_port()
+                .and_then(|number| self.ports.by_number(number));
+            set_pid(&mut flow.actions, pid.map_or(0, |slot| slot.source.pid()));
+            self.batch.push(Write::SetActions(ufid));
+            tracing::trace!(%ufid, was_drop, reason = %flow.reason, "flow changed in place");
+        }
+        self.table.insert(ufid, flow);
+        self.scratch.recycle(outcome);
+    }
+}

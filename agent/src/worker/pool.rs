@@ -1,0 +1,236 @@
+//! The workers together: started, told, asked and stopped by the control side.
+
+use std::collections::{BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use weft_ovs::Datapath;
+use weft_topology::id::PortId;
+use weft_topology::{Snapshot, Tag};
+
+use super::inbox::{Message, inbox};
+use super::run::Worker;
+use super::shared::{RECEIVE_BUFFER, Settings, Shared};
+use super::sweep::Sweeper;
+use crate::hot::{Event, Hot, HotError, Start};
+
+/// How long the control side waits for a worker's answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it waits for the threads to end.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// The running workers.
+pub(super) struct Workers {
+    pub(super) shared: Arc<Shared>,
+    control: Mutex<Box<dyn Datapath>>,
+    placed: Mutex<HashMap<PortId, Placed>>,
+    count: usize,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    sweeper: Mutex<Option<RunningSweeper>>,
+}
+
+/// Where a port is.
+#[derive(Clone, Copy)]
+struct Placed {
+    worker: usize,
+    pid: u32,
+}
+
+struct RunningSweeper {
+    /// Dropped, it stops the thread.
+    _stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// Starts the hot path, a worker a core.
+pub fn start(start: Start) -> Result<Arc<dyn Hot>, HotError> {
+    let settings = Settings::new(start.limits, start.exact_flows);
+    let shared = Arc::new(Shared::new(start.snapshot.clone(), start.events));
+    let count = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut postboxes = Vec::new();
+    let mut workers = Vec::new();
+    for index in 0..count {
+        let (postbox, inbox) = inbox().map_err(std::io::Error::from)?;
+        postboxes.push(postbox);
+        let (datapath, snapshot) = (start.datapath.fork()?, start.snapshot.clone());
+        let worker = Worker::new(index, shared.clone(), settings, snapshot, datapath, inbox)
+            .map_err(std::io::Error::from)?;
+        workers.push(worker);
+    }
+    shared.set_postboxes(postboxes);
+    let mut threads = Vec::new();
+    for (index, worker) in workers.into_iter().enumerate() {
+        let shared = shared.clone();
+        threads.push(
+            Builder::new()
+                .name(format!("worker-{index}"))
+                .spawn(move || {
+                    // A simulation is guarded by itself; what gets here is a defect of the worker.
+                    let ended = catch_unwind(AssertUnwindSafe(|| worker.run()));
+                    let reason = match ended {
+                        Ok(Ok(())) => return,
+                        Ok(Err(errno)) => {
+                            format!("worker {index} cannot wait for upcalls: {errno}")
+                        }
+                        Err(_) => format!("worker {index} panicked"),
+                    };
+                    shared.tell(Event::WorkerLost { reason });
+                })?,
+        );
+    }
+    Ok(Arc::new(Workers {
+        shared,
+        control: Mutex::new(start.datapath),
+        placed: Mutex::default(),
+        count,
+        threads: Mutex::new(threads),
+        sweeper: Mutex::default(),
+    }))
+}
+
+impl Workers {
+    /// To be called before the datapath's port is made, so that no upcall is lost.
+    pub(super) fn place(&self, port: PortId) -> Result<Vec<u32>, HotError> {
+        let mut placed = lock(&self.placed);
+        if let Some(there) = placed.get(&port) {
+            return Ok(vec![there.pid]);
+        }
+        let source = lock(&self.control).upcall_socket(RECEIVE_BUFFER)?;
+        let pid = source.pid();
+        let busy = |worker: &usize| placed.values().filter(|of| of.worker == *worker).count();
+        let worker = (0..self.count).min_by_key(busy).unwrap_or_default();
+        placed.insert(port, Placed { worker, pid });
+        self.shared.send(worker, Message::Attach(port, source));
+        Ok(vec![pid])
+    }
+
+    /// The port's flows are out of the kernel when this returns.
+    pub(super) fn displace(&self, port: PortId) {
+        let Some(there) = lock(&self.placed).remove(&port) else {
+            return;
+        };
+        self.shared.send(there.worker, Message::Detach(port));
+        // A worker writes what a message brought before it takes the next one.
+        self.ask(there.worker, |_| ());
+    }
+
+    pub(super) fn hand_out(&self, snapshot: Arc<Snapshot>, tags: &Arc<BTreeSet<Tag>>) {
+        let placed = lock(&self.placed);
+        let owners = snapshot
+            .local_ports()
+            .filter_map(|local| Some((local.number, placed.get(&local.port)?.worker)))
+            .collect();
+        self.shared.publish(snapshot, owners, tags);
+    }
+
+    pub(super) fn start_sweeper(&self) -> Result<(), HotError> {
+        let mut sweeper = lock(&self.sweeper);
+        if sweeper.is_some() {
+            return Ok(());
+        }
+        let worker = Sweeper::new(self.shared.clone(), lock(&self.control).fork()?);
+        let (stop, stopped) = bounded(0);
+        let thread = Builder::new()
+            .name("sweeper".to_owned())
+            .spawn(move || worker.run(&stopped))?;
+        *sweeper = Some(RunningSweeper {
+            _stop: stop,
+            thread,
+        });
+        Ok(())
+    }
+
+    fn stop_sweeper(&self) -> Option<JoinHandle<()>> {
+        Some(lock(&self.sweeper).take()?.thread)
+    }
+
+    /// All workers write to this datapath from now on, which is empty.
+    pub(super) fn move_to(&self, datapath: Box<dyn Datapath>) -> Result<(), HotError> {
+        let swept = self.stop_sweeper();
+        lock(&self.placed).clear();
+        for worker in 0..self.count {
+            self.shared.send(worker, Message::Rebuilt(datapath.fork()?));
+        }
+        *lock(&self.control) = datapath;
+        match swept {
+            Some(_) => self.start_sweeper(),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the threads; those that do not end in time are left behind.
+    pub(super) fn end(&self) {
+        let mut threads: Vec<_> = self.stop_sweeper().into_iter().collect();
+        self.shared.tell_all(|| Message::Stop);
+        threads.append(&mut lock(&self.threads));
+        let end = Instant::now() + FAREWELL;
+        for thread in threads {
+            while !thread.is_finished() && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            if thread.is_finished() {
+                let _ = thread.join();
+            }
+        }
+    }
+
+    /// Asks every worker; fails when one does not answer.
+    pub(super) fn ask_all<T: Send + 'static>(
+        &self,
+        attempt: &'static str,
+        question: impl Fn(&mut Worker) -> T + Clone + Send + 'static,
+    ) -> Result<Vec<T>, HotError> {
+        let answers: Vec<Receiver<T>> = (0..self.count)
+            .map(|worker| self.post(worker, question.clone()))
+            .collect();
+        answers
+            .into_iter()
+            .map(|answer| {
+                answer
+                    .recv_timeout(PATIENCE)
+                    .map_err(|_| HotError::Stopped { attempt })
+            })
+            .collect()
+    }
+
+    /// Asks one worker.
+    pub(super) fn ask<T: Send + 'static>(
+        &self,
+        worker: usize,
+        question: impl FnOnce(&mut Worker) -> T + Send + 'static,
+    ) -> Option<T> {
+        self.post(worker, question).recv_timeout(PATIENCE).ok()
+    }
+
+    fn post<T: Send + 'static>(
+        &self,
+        worker: usize,
+        question: impl FnOnce(&mut Worker) -> T + Send + 'static,
+    ) -> Receiver<T> {
+        let (sender, receiver) = bounded(1);
+        let work = Box::new(move |worker: &mut Worker| {
+            // Whoever asked may have gone.
+            let _ = sender.send(question(worker));
+        });
+        self.shared.send(worker, Message::Ask(work));
+        receiver
+    }
+
+    /// The worker that owns a port.
+    pub(super) fn owner(&self, port: PortId) -> Option<usize> {
+        Some(lock(&self.placed).get(&port)?.worker)
+    }
+
+    /// The control side's handle on the datapath.
+    pub(super) fn control(&self) -> MutexGuard<'_, Box<dyn Datapath>> {
+        lock(&self.control)
+    }
+}
+
+/// What a panic left is whole: every change under these locks is one assignment or insert.
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

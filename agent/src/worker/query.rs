@@ -1,0 +1,283 @@
+//! The border's other side: what the control side may ask and tell, in its own words.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use weft_flow::text::{Actions, Flow};
+use weft_flow::{Action, Field, Ufid};
+
+use weft_flowsim::{Effect, Install, Outcome, Probe, Scratch, serve, simulate};
+use weft_ovs::extract::extract;
+use weft_ovs::{Datapath, DumpedFlow};
+use weft_topology::id::PortId;
+use weft_topology::{Snapshot, Tag};
+use weft_wire::control::{DropInfo, FlowInfo, LearnedInfo, TraceResult, TraceStep};
+
+use super::pool::Workers;
+use super::run::Worker;
+use crate::flows::learned::LearnedMac;
+use crate::hot::{Hot, HotError};
+
+impl Hot for Workers {
+    fn attach(&self, port: PortId, _interface: &str) -> Result<Vec<u32>, HotError> {
+        self.place(port)
+    }
+
+    fn attached(&self, _port: PortId, _number: u32) {
+        // The snapshot that follows says it, and to all workers.
+    }
+
+    fn detach(&self, port: PortId) {
+        self.displace(port);
+    }
+
+    fn publish(&self, snapshot: Arc<Snapshot>, tags: Arc<BTreeSet<Tag>>) {
+        self.hand_out(snapshot, &tags);
+    }
+
+    fn adopt(&self) {
+        if let Err(error) = self.start_sweeper() {
+            tracing::error!(%error, "flows will not be adopted, nor leave when idle");
+        }
+    }
+
+    fn rebuilt(&self, datapath: Box<dyn Datapath>) -> Result<(), HotError> {
+        self.move_to(datapath)
+    }
+
+    fn flows(
+        &self,
+        port: Option<PortId>,
+        each: &mut dyn FnMut(FlowInfo) -> ControlFlow<()>,
+    ) -> Result<(), HotError> {
+        let mut reasons: HashMap<Ufid, String> = HashMap::new();
+        for known in self.ask_all("list flows", |worker| {
+            worker
+                .table
+                .iter()
+                .map(|(ufid, flow)| (ufid, flow.reason))
+                .collect::<Vec<_>>()
+        })? {
+            reasons.extend(
+                known
+                    .into_iter()
+                    .map(|(ufid, reason)| (ufid, reason.to_string())),
+            );
+        }
+        let snapshot = self.shared.snapshot();
+        let mut found = Vec::new();
+        self.control().flows(&mut |flow| found.extend(flow.ok()))?;
+        for flow in found {
+            let info = describe(&flow, &snapshot, &reasons);
+            if port.is_some() && info.in_port != port {
+                continue;
+            }
+            if each(info).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn drops(&self, port: Option<PortId>) -> Result<Vec<DropInfo>, HotError> {
+        let mut sums: BTreeMap<(Option<PortId>, &'static str), u64> = BTreeMap::new();
+        for drops in self.ask_all("list drops", |worker| {
+            worker.tally.drops().collect::<Vec<_>>()
+        })? {
+            for (of, reason, packets) in drops {
+                if port.is_none() || of == port {
+                    *sums.entry((of, reason)).or_default() += packets;
+                }
+            }
+        }
+        let info = |((port, reason), packets): ((Option<PortId>, &str), u64)| DropInfo {
+            port,
+            reason: reason.to_owned(),
+            packets,
+        };
+        Ok(sums.into_iter().map(info).collect())
+    }
+
+    fn learned(&self) -> Result<Vec<LearnedInfo>, HotError> {
+        let now = self.shared.now();
+        let mut entries = self.shared.learned.entries();
+        entries.sort_by_key(|entry| (entry.bridge, entry.vlan, entry.mac));
+        let info = |entry: LearnedMac| LearnedInfo {
+            bridge: entry.bridge.to_string(),
+            vlan: entry.vlan,
+            mac: entry.mac.to_string(),
+            port: entry.port,
+            idle_seconds: now.0.saturating_sub(entry.used.0) / 1_000,
+        };
+        Ok(entries.into_iter().map(info).collect())
+    }
+
+    fn trace(&self, port: PortId, frame: &[u8]) -> Result<TraceResult, HotError> {
+        const ATTEMPT: &str = "trace a frame";
+        let worker = self.owner(port).ok_or(HotError::NoSuchPort {
+            attempt: ATTEMPT,
+            port,
+        })?;
+        let frame = frame.to_vec();
+        self.ask(worker, move |worker| worker.trace(port, &frame))
+            .ok_or(HotError::Stopped { attempt: ATTEMPT })?
+    }
+
+    fn counters(&self) -> BTreeMap<String, u64> {
+        let mut all: BTreeMap<String, u64> = self
+            .shared
+            .counters
+            .named()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let writes = self.control().writes();
+        for (name, value) in [
+            ("netlink_puts", writes.puts),
+            ("netlink_set_actions", writes.set_actions),
+            ("netlink_deletes", writes.deletes),
+            ("netlink_executes", writes.executes),
+            ("netlink_ports", writes.ports),
+            ("netlink_batches", writes.batches),
+        ] {
+            all.insert(name.to_owned(), value);
+        }
+        all
+    }
+
+    fn flow_count(&self) -> usize {
+        self.shared.flow_count()
+    }
+
+    fn stop(&self) {
+        self.end();
+    }
+}
+
+/// A flow of the kernel in words.
+fn describe(flow: &DumpedFlow, snapshot: &Snapshot, reasons: &HashMap<Ufid, String>) -> FlowInfo {
+    let local = flow
+        .key
+        .u32(Field::InPort)
+        .and_then(|number| snapshot.local_by_number(number));
+    let reason = flow.ufid.and_then(|ufid| reasons.get(&ufid).cloned());
+    let matches = Flow {
+        key: &flow.key,
+        mask: &flow.mask,
+    }
+    .to_string();
+    let actions = Actions(&flow.actions).to_string();
+    FlowInfo {
+        ufid: flow.ufid.map(|ufid| ufid.to_string()).unwrap_or_default(),
+        summary: with_names(&matches, &flow.actions, snapshot),
+        matches,
+        actions,
+        in_port: local.map(|local| local.port),
+        packets: flow.stats.packets,
+        bytes: flow.stats.bytes,
+        idle_ms: flow
+            .stats
+            .idle
+            .map(|idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX)),
+        reason: reason.unwrap_or_else(|| "not known to the agent".to_owned()),
+    }
+}
+
+/// The flow with interfaces for port numbers.
+fn with_names(matches: &str, actions: &[Action], snapshot: &Snapshot) -> String {
+    let name = |number: u32| {
+        snapshot
+            .local_by_number(number)
+            .map_or_else(|| number.to_string(), |local| local.interface.clone())
+    };
+    let mut text = matches.to_owned();
+    for local in snapshot.local_ports() {
+        let numbered = format!("in_port({})", local.number);
+        text = text.replace(&numbered, &format!("in_port({})", local.interface));
+    }
+    let shown: Vec<String> = actions
+        .iter()
+        .map(|action| match action {
+            Action::Output(number) => name(*number),
+            other => Actions(std::slice::from_ref(other)).to_string(),
+        })
+        .collect();
+    let shown = if shown.is_empty() {
+        "drop".to_owned()
+    } else {
+        shown.join(",")
+    };
+    format!("{text} → {shown}")
+}
+
+impl Worker {
+    /// Walks a frame as an upcall would be, and changes nothing.
+    fn trace(&mut self, port: PortId, frame: &[u8]) -> Result<TraceResult, HotError> {
+        let local = self
+            .snapshot
+            .local_by_port(port)
+            .ok_or(HotError::NoSuchPort {
+                attempt: "trace a frame",
+                port,
+            })?;
+        let mut key = extract(frame).ok_or_else(|| HotError::BadFrame {
+            reason: format!("{} bytes are no Ethernet frame", frame.len()),
+        })?;
+        key.set(Field::InPort, u128::from(local.number))
+            .set(Field::RecircId, 0);
+        let (now, mut scratch, mut steps) = (self.now(), Scratch::new(), Vec::new());
+        let learned = &self.shared.learned;
+        let probe = Probe::new(&key, frame, learned, now, &mut scratch);
+        let mut probe = probe.with_trace(&mut steps);
+        let outcome = simulate(&self.snapshot, &mut probe);
+        let served = outcome.punt().map(|_| serve(&self.snapshot, &mut probe));
+        drop(probe);
+        let last = served.as_ref().unwrap_or(&outcome);
+        let installs = outcome.install == Install::Flow;
+        let mask = outcome.flow_mask(&key);
+        Ok(TraceResult {
+            steps: steps
+                .iter()
+                .map(|step| TraceStep {
+                    object: step
+                        .object
+                        .map(|object| object.to_string())
+                        .unwrap_or_default(),
+                    what: step.what.to_string(),
+                })
+                .collect(),
+            reason: last.reason.to_string(),
+            outputs: outputs(last, &self.snapshot),
+            flow: installs.then(|| {
+                Flow {
+                    key: &key,
+                    mask: &mask,
+                }
+                .to_string()
+            }),
+            actions: Actions(&outcome.actions).to_string(),
+            recirculations: recirculations(&outcome.actions),
+        })
+    }
+}
+
+/// How often the packet is looked up again.
+fn recirculations(actions: &[Action]) -> u32 {
+    let again = |action: &&Action| matches!(action, Action::Recirc(_));
+    u32::try_from(actions.iter().filter(again).count()).unwrap_or(u32::MAX)
+}
+
+/// The interfaces that a copy of the packet, or a local service's answer, leaves by.
+fn outputs(outcome: &Outcome, snapshot: &Snapshot) -> Vec<String> {
+    let sent = outcome.actions.iter().filter_map(|action| match action {
+        Action::Output(number) => snapshot.local_by_number(*number),
+        _ => None,
+    });
+    let answered = outcome.effects.iter().filter_map(|effect| match effect {
+        Effect::Answer { port, .. } => snapshot.local_by_port(*port),
+        Effect::Learn { .. } | Effect::Unanswered { .. } => None,
+    });
+    sent.chain(answered)
+        .map(|local| local.interface.clone())
+        .collect()
+}

@@ -1,0 +1,293 @@
+//! A worker's thread: wait, take the inbox, read upcalls in turn, write what came of it.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use weft_flow::Ufid;
+use weft_flowsim::{Scratch, Time};
+use weft_ovs::{Datapath, Error, OpReply, UpcallBuffer, UpcallSource};
+use weft_topology::id::PortId;
+use weft_topology::{ObjectId, Snapshot, Tag};
+
+use super::batch::{Batch, Write};
+use super::inbox::{Inbox, Message};
+use super::park::Parking;
+use super::ports::{PortSlot, Ports};
+use super::shared::{Settings, Shared};
+use super::tally::{Counter, Lost, Tally};
+use crate::flows::table::FlowTable;
+
+/// Upcalls that one port may bring before the next port's turn.
+const QUANTUM: usize = 16;
+/// Sockets looked at in one turn.
+const TURN: usize = 64;
+/// Writes after which a batch is sent, though more packets wait.
+const FULL: usize = 48;
+/// The inbox's token; ports count from 1.
+const INBOX: u64 = 0;
+
+/// One worker.
+pub struct Worker {
+    pub(super) index: usize,
+    pub(super) shared: Arc<Shared>,
+    pub(super) settings: Settings,
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) datapath: Box<dyn Datapath>,
+    pub(super) ports: Ports,
+    pub(super) table: FlowTable,
+    pub(super) parking: Parking,
+    pub(super) tally: Tally,
+    pub(super) batch: Batch,
+    pub(super) scratch: Scratch,
+    /// Objects that this worker has asked for since the last snapshot.
+    pub(super) asked: HashSet<ObjectId>,
+    /// Flows deleted since the dump in progress began: the dump may still name them.
+    pub(super) deleted: HashSet<Ufid>,
+    /// Flows that the dump in progress has named.
+    pub(super) dumped: HashSet<Ufid>,
+    /// When the dump in progress began.
+    pub(super) dump_began: Option<Time>,
+    epoll: Epoll,
+    inbox: Inbox,
+    results: Vec<Result<OpReply, Error>>,
+}
+
+impl Worker {
+    pub(super) fn new(
+        index: usize,
+        shared: Arc<Shared>,
+        settings: Settings,
+        snapshot: Arc<Snapshot>,
+        datapath: Box<dyn Datapath>,
+        inbox: Inbox,
+    ) -> nix::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        epoll.add(inbox.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, INBOX))?;
+        Ok(Self {
+            index,
+            parking: Parking::new(shared.parked.clone()),
+            tally: Tally::new(shared.counters.clone()),
+            shared,
+            settings,
+            snapshot,
+            datapath,
+            ports: Ports::default(),
+            table: FlowTable::default(),
+            batch: Batch::default(),
+            scratch: Scratch::new(),
+            asked: HashSet::new(),
+            deleted: HashSet::new(),
+            dumped: HashSet::new(),
+            dump_began: None,
+            epoll,
+            inbox,
+            results: Vec::new(),
+        })
+    }
+
+    /// Runs until it is told to stop.
+    pub(super) fn run(mut self) -> nix::Result<()> {
+        let mut buffer = UpcallBuffer::new();
+        let mut ready = [EpollEvent::empty(); TURN];
+        loop {
+            let count = match self.epoll.wait(&mut ready, EpollTimeout::NONE) {
+                Ok(count) => count,
+                Err(Errno::EINTR) => continue,
+                Err(errno) => return Err(errno),
+            };
+            for event in ready.iter().take(count) {
+                match event.data() {
+                    INBOX => self.inbox.woken(),
+                    token => self.read_port(token, &mut buffer),
+                }
+            }
+            self.flush();
+            // Taken on every turn: new tags must not wait behind a flood of upcalls.
+            while let Some(message) = self.inbox.next() {
+                if let Message::Stop = message {
+                    return Ok(());
+                }
+                self.take(message);
+                self.flush();
+            }
+        }
+    }
+
+    /// One port's turn.
+    fn read_port(&mut self, token: u64, buffer: &mut UpcallBuffer) {
+        for _ in 0..QUANTUM {
+            let Some(slot) = self.ports.get_mut(token) else {
+                return;
+            };
+            let (port, pid) = (slot.port, slot.source.pid());
+            let received = slot.source.receive(buffer);
+            let overflows = slot.source.overflows();
+            let fresh = overflows - slot.overflows;
+            slot.overflows = overflows;
+            match received {
+                Ok(Some(upcall)) => self.on_upcall(port, pid, &upcall),
+                Ok(None) => return,
+                Err(error) => {
+                    self.tally.lost(Some(port), Lost::BadUpcall);
+                    tracing::debug!(%port, %error, "upcall not understood");
+                }
+            }
+            if fresh > 0 {
+                self.tally.add(Counter::Overflows, fresh);
+            }
+            if self.batch.len() >= FULL {
+                self.flush();
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Attach(port, source) => self.attach(port, source),
+            Message::Detach(port) => self.detach(port),
+            Message::Publish(snapshot, tags) => self.publish(snapshot, &tags),
+            Message::Touch(tags) => self.judge_again(tags.iter()),
+            Message::DumpBegins => self.dump_begins(),
+            Message::Dumped(flows) => self.dumped(flows),
+            Message::DumpEnds => self.dump_ends(),
+            Message::Rebuilt(datapath) => self.rebuilt(datapath),
+            Message::Ask(work) => work(self),
+            Message::Stop => {}
+        }
+    }
+
+    fn publish(&mut self, snapshot: Arc<Snapshot>, tags: &BTreeSet<Tag>) {
+        self.snapshot = snapshot;
+        self.asked.clear();
+        self.renumber();
+        self.judge_again(tags.iter());
+        self.judge_parked();
+        self.flush();
+        self.shared.in_force(self.index, self.snapshot.epoch());
+    }
+
+    fn attach(&mut self, port: PortId, source: Box<dyn UpcallSource>) {
+        let slot = PortSlot::new(port, source, self.settings.punts_per_port, self.now());
+        self.ports.insert(slot);
+        self.renumber();
+    }
+
+    /// Takes the ports' numbers from the snapshot, and starts to read those that have one now.
+    fn renumber(&mut self) {
+        self.ports.renumber(&self.snapshot);
+        for (token, slot) in self.ports.iter_mut() {
+            if slot.watched || slot.number.is_none() {
+                continue;
+            }
+            let event = EpollEvent::new(EpollFlags::EPOLLIN, token);
+            match self.epoll.add(&*slot.source, event) {
+                Ok(()) => slot.watched = true,
+                Err(errno) => {
+                    tracing::error!(port = %slot.port, %errno, "cannot wait for a port's upcalls");
+                }
+            }
+        }
+    }
+
+    fn rebuilt(&mut self, datapath: Box<dyn Datapath>) {
+        self.datapath = datapath;
+        self.ports.clear();
+        self.table = FlowTable::default();
+        self.batch.clear();
+        self.dump_began = None;
+    }
+
+    fn detach(&mut self, port: PortId) {
+        let Some(slot) = self.ports.remove(port) else {
+            return;
+        };
+        if let Some(number) = slot.number {
+            for ufid in self.table.of_port(number) {
+                self.delete_flow(ufid);
+            }
+        }
+        // Its socket leaves epoll as it is closed.
+        let tags = self.shared.learned.forget_port(port);
+        self.announce(tags);
+    }
+
+    /// Sends the batch and takes note of what the kernel made of it.
+    pub(super) fn flush(&mut self) {
+        self.batch.retain_known(&self.table);
+        if self.batch.len() == 0 {
+            return;
+        }
+        let mut results = std::mem::take(&mut self.results);
+        self.datapath
+            .apply(&self.batch.ops(&self.table), &mut results);
+        for (write, result) in self.batch.clear().into_iter().zip(results.drain(..)) {
+            self.written(write, result);
+        }
+        self.results = results;
+        self.shared.set_flow_count(self.index, self.table.len());
+    }
+
+    fn written(&mut self, write: Write, result: Result<OpReply, Error>) {
+        match (write, result) {
+            (Write::Put(_), Ok(_)) => self.tally.count(Counter::FlowsPut),
+            (Write::SetActions(_), Ok(_)) => self.tally.count(Counter::FlowsChanged),
+            (Write::Delete { seen, drops, .. }, Ok(reply)) => {
+                self.tally.count(Counter::FlowsDeleted);
+                if let (OpReply::Stats(last), Some((port, reason))) = (reply, drops) {
+                    let packets = last.packets.saturating_sub(seen.packets);
+                    self.tally.dropped(port, reason, packets);
+                }
+            }
+            (Write::DeleteUnnamed(_), Ok(_)) => self.tally.count(Counter::FlowsDeleted),
+            (Write::Execute(_), Ok(_)) => {}
+            (Write::Put(ufid) | Write::SetActions(ufid), Err(error)) => {
+                // The kernel does not have it: neither may the table. The next packet comes up again.
+                self.table.remove(ufid);
+                self.tally.count(Counter::FlowsRefused);
+                tracing::debug!(%error, "flow not taken");
+            }
+            (Write::Delete { .. } | Write::DeleteUnnamed(_), Err(error)) => {
+                tracing::debug!(%error, "flow was gone already");
+            }
+            (Write::Execute(_), Err(error)) => {
+                self.tally.lost(None, Lost::NotExecuted);
+                tracing::debug!(%error, "packet not sent");
+            }
+        }
+    }
+
+    /// Takes a flow out of the table and, with the next batch, out of the kernel.
+    pub(super) fn delete_flow(&mut self, ufid: Ufid) {
+        let Some(flow) = self.table.remove(ufid) else {
+            return;
+        };
+        if self.dump_began.is_some() {
+            self.deleted.insert(ufid);
+        }
+        let drops = flow
+            .reason
+            .is_drop()
+            .then(|| (self.port_of(flow.in_port()), flow.reason));
+        self.batch.push(Write::Delete {
+            ufid,
+            seen: flow.stats,
+            drops,
+        });
+    }
+
+    /// The virtual port with a number in the datapath.
+    pub(super) fn port_of(&self, number: Option<u32>) -> Option<PortId> {
+        Some(self.ports.by_number(number?)?.port)
+    }
+
+    /// Announces to all workers that facts have changed.
+    pub(super) fn announce(&self, tags: Vec<Tag>) {
+        self.shared.touch(tags);
+    }
+
+    pub(super) fn now(&self) -> Time {
+        self.shared.now()
+    }
+}

@@ -1,0 +1,175 @@
+//! What the workers share, and how they and the control side reach one another.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use tokio::sync::mpsc::UnboundedSender;
+use weft_flowsim::Time;
+use weft_topology::{Epoch, Snapshot, Tag};
+
+use super::inbox::{Message, Postbox};
+use super::tally::Counters;
+use crate::flows::learned::MacTable;
+use crate::hot::{Event, Limits};
+
+/// Receive buffer of a port's upcall socket, in bytes: some hundred full frames, or some thousand
+/// small ones.
+pub(super) const RECEIVE_BUFFER: usize = 1 << 20;
+
+/// What an operator may set of the hot path.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settings {
+    /// Flows that one port may have; its oldest makes room.
+    pub(super) flows_per_port: usize,
+    /// Packets a second, and in a burst, of each class of punt that one port may bring.
+    pub(super) punts_per_port: u32,
+    /// Every field in every mask.
+    pub(super) exact_flows: bool,
+}
+
+/// What the workers share.
+pub(super) struct Shared {
+    pub(super) learned: MacTable,
+    pub(super) parked: Arc<AtomicUsize>,
+    pub(super) counters: Arc<Counters>,
+    postboxes: OnceLock<Vec<Postbox>>,
+    flow_counts: OnceLock<Vec<AtomicUsize>>,
+    /// What each worker has in force; the least of them is in force for the host.
+    epochs: Mutex<Epochs>,
+    snapshot: ArcSwap<Snapshot>,
+    owners: ArcSwap<HashMap<u32, usize>>,
+    events: UnboundedSender<Event>,
+    began: Instant,
+}
+
+/// How many workers still have to pass each epoch that was published, the oldest first.
+#[derive(Default)]
+struct Epochs {
+    pending: std::collections::VecDeque<(Epoch, usize)>,
+}
+
+impl Settings {
+    pub(super) fn new(limits: Limits, exact_flows: bool) -> Self {
+        Self {
+            flows_per_port: usize::try_from(limits.flows_per_port).unwrap_or(usize::MAX),
+            punts_per_port: limits.punts_per_port,
+            exact_flows,
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn new(snapshot: Arc<Snapshot>, events: UnboundedSender<Event>) -> Self {
+        Self {
+            learned: MacTable::default(),
+            parked: Arc::default(),
+            counters: Arc::default(),
+            postboxes: OnceLock::new(),
+            flow_counts: OnceLock::new(),
+            epochs: Mutex::default(),
+            snapshot: ArcSwap::new(snapshot),
+            owners: ArcSwap::default(),
+            events,
+            began: Instant::now(),
+        }
+    }
+
+    /// Enters the workers' inboxes, once, before any of them runs.
+    pub(super) fn set_postboxes(&self, postboxes: Vec<Postbox>) {
+        let counts = postboxes.iter().map(|_| AtomicUsize::new(0)).collect();
+        let _ = self.flow_counts.set(counts);
+        let _ = self.postboxes.set(postboxes);
+    }
+
+    pub(super) fn now(&self) -> Time {
+        Time(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Tells the control side; one that has ended needs no news.
+    pub(super) fn tell(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+
+    /// Hands a snapshot to all workers.
+    pub(super) fn publish(
+        &self,
+        snapshot: Arc<Snapshot>,
+        owners: HashMap<u32, usize>,
+        tags: &Arc<std::collections::BTreeSet<Tag>>,
+    ) {
+        self.owners.store(Arc::new(owners));
+        self.snapshot.store(snapshot.clone());
+        let workers = self.postboxes().count();
+        self.epochs().pending.push_back((snapshot.epoch(), workers));
+        self.tell_all(|| Message::Publish(snapshot.clone(), tags.clone()));
+    }
+
+    /// A worker is past the oldest epoch that it had not passed. Each passes them in the order in which
+    /// they were published, so the first that lacks a worker is never behind one that does not.
+    pub(super) fn in_force(&self, worker: usize, epoch: Epoch) {
+        let mut epochs = self.epochs();
+        let Some((_, left)) = epochs
+            .pending
+            .iter_mut()
+            .find(|(of, left)| *of == epoch && *left > 0)
+        else {
+            return;
+        };
+        *left -= 1;
+        tracing::trace!(worker, ?epoch, left = *left, "epoch passed");
+        while epochs.pending.front().is_some_and(|(_, left)| *left == 0) {
+            if let Some((epoch, _)) = epochs.pending.pop_front() {
+                self.tell(Event::EpochDone(epoch));
+            }
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Which worker owns the port with a number in the datapath.
+    pub(super) fn owners(&self) -> Arc<HashMap<u32, usize>> {
+        self.owners.load_full()
+    }
+
+    /// Announces facts of the learned tables that have changed.
+    pub(super) fn touch(&self, tags: Vec<Tag>) {
+        if !tags.is_empty() {
+            let tags: Arc<[Tag]> = tags.into();
+            self.tell_all(|| Message::Touch(tags.clone()));
+        }
+    }
+
+    pub(super) fn set_flow_count(&self, worker: usize, count: usize) {
+        if let Some(slot) = self.flow_counts.get().and_then(|counts| counts.get(worker)) {
+            slot.store(count, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn flow_count(&self) -> usize {
+        let counts = self.flow_counts.get().into_iter().flatten();
+        counts.map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
+    pub(super) fn postboxes(&self) -> impl Iterator<Item = &Postbox> {
+        self.postboxes.get().into_iter().flatten()
+    }
+
+    pub(super) fn send(&self, worker: usize, message: Message) {
+        if let Some(postbox) = self.postboxes().nth(worker) {
+            postbox.send(message);
+        }
+    }
+
+    pub(super) fn tell_all(&self, message: impl Fn() -> Message) {
+        self.postboxes().for_each(|postbox| postbox.send(message()));
+    }
+
+    fn epochs(&self) -> std::sync::MutexGuard<'_, Epochs> {
+        self.epochs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,100 @@
+//! What a dump of the kernel's flows tells a worker: which flows are used, idle, or gone.
+
+use std::time::Duration;
+
+use weft_flow::Ufid;
+use weft_flowsim::Time;
+use weft_ovs::{DumpedFlow, FlowStats};
+use weft_topology::Tag;
+
+use super::batch::Write;
+use super::run::Worker;
+use super::tally::Counter;
+
+/// A flow that no packet has met for so long is deleted.
+const IDLE: Duration = Duration::from_secs(10);
+
+impl Worker {
+    /// A dump begins.
+    pub(super) fn dump_begins(&mut self) {
+        self.dump_began = Some(self.now());
+        self.deleted.clear();
+        self.dumped.clear();
+    }
+
+    /// Flows that the dump found on this worker's ports.
+    pub(super) fn dumped(&mut self, flows: Vec<DumpedFlow>) {
+        for flow in flows {
+            let Some(ufid) = flow.ufid else {
+                self.batch.push(Write::DeleteUnnamed(Box::new(flow.key)));
+                continue;
+            };
+            self.dumped.insert(ufid);
+            if self.table.get(ufid).is_some() {
+                self.refresh(ufid, flow.stats);
+            } else if !self.deleted.contains(&ufid) {
+                self.adopt(ufid, flow);
+            }
+        }
+    }
+
+    /// The dump is complete: a flow that was there before it and that it did not name is gone.
+    pub(super) fn dump_ends(&mut self) {
+        let Some(began) = self.dump_began.take() else {
+            return;
+        };
+        let gone: Vec<Ufid> = self
+            .table
+            .iter()
+            .filter(|(ufid, flow)| flow.since < began && !self.dumped.contains(ufid))
+            .map(|(ufid, _)| ufid)
+            .collect();
+        for ufid in gone {
+            self.table.remove(ufid);
+            self.tally.count(Counter::FlowsVanished);
+        }
+        self.deleted.clear();
+        self.dumped.clear();
+        if self.index == 0 {
+            let tags = self.shared.learned.age(self.now());
+            self.announce(tags);
+        }
+    }
+
+    /// Takes over a flow's statistics, and does what follows from them.
+    fn refresh(&mut self, ufid: Ufid, stats: FlowStats) {
+        let now = self.now();
+        let Some(flow) = self.table.get(ufid) else {
+            return;
+        };
+        let hits = stats.packets.saturating_sub(flow.stats.packets);
+        let idle = stats
+            .idle
+            .unwrap_or_else(|| Duration::from_millis(now.0 - flow.since.0.min(now.0)));
+        if hits > 0 {
+            if flow.reason.is_drop() {
+                let port = self.port_of(flow.in_port());
+                self.tally.dropped(port, flow.reason, hits);
+            }
+            let used = Time(now.0.saturating_sub(millis(idle)));
+            for tag in &flow.tags {
+                if let Tag::Mac(bridge, vlan, mac) = *tag {
+                    self.shared.learned.touch(bridge, vlan, mac, used);
+                }
+            }
+        }
+        let ended = flow.valid_until.is_some_and(|until| until <= now);
+        if let Some(seen) = self.table.stats_mut(ufid) {
+            *seen = stats;
+        }
+        if idle >= IDLE {
+            self.delete_flow(ufid);
+        } else if ended {
+            self.judge_flow(ufid);
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

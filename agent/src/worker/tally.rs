@@ -1,0 +1,157 @@
+//! What the workers count.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use weft_flowsim::Reason;
+use weft_topology::id::PortId;
+
+/// Why a packet got lost in the agent itself, beside the reasons of a simulation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lost {
+    /// The port has more packets for a local service than it may.
+    PuntLimit,
+    /// The objects that decide did not arrive in time.
+    ParkedTooLong,
+    /// No room to keep the packet until the objects that decide arrive.
+    ParkingFull,
+    /// The simulation failed: a defect of this program.
+    SimulationFailed,
+    /// The upcall is not what the kernel's headers say.
+    BadUpcall,
+    /// The kernel did not send the packet on.
+    NotExecuted,
+}
+
+impl Lost {
+    /// The name that counters and `weft show drops` use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Lost::PuntLimit => "punt-limit",
+            Lost::ParkedTooLong => "parked-too-long",
+            Lost::ParkingFull => "parking-full",
+            Lost::SimulationFailed => "simulation-failed",
+            Lost::BadUpcall => "bad-upcall",
+            Lost::NotExecuted => "not-executed",
+        }
+    }
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
+        /// What is counted, for the whole worker.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Counter {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Counter {
+            /// Every counter.
+            pub const ALL: &'static [Counter] = &[$(Counter::$variant),*];
+
+            /// The name in status and metrics.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Counter::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Packets that no flow matched.
+    Misses => "misses",
+    /// Packets for a local service.
+    Punts => "punts",
+    /// Times that a port's upcall socket overflowed; each lost one upcall at least.
+    Overflows => "upcall_overflows",
+    /// Frames that a local service sent.
+    Answers => "answers",
+    /// Messages that a local service took and said nothing to.
+    Unanswered => "unanswered",
+    /// Flows put.
+    FlowsPut => "flows_put",
+    /// Flows whose actions were replaced.
+    FlowsChanged => "flows_changed",
+    /// Flows deleted: idle, over quota, or no longer right.
+    FlowsDeleted => "flows_deleted",
+    /// Flows deleted because their port had too many.
+    FlowsEvicted => "flows_evicted",
+    /// Flows of an earlier run that were kept.
+    FlowsAdopted => "flows_adopted",
+    /// Flows that the kernel did not take.
+    FlowsRefused => "flows_refused",
+    /// Flows that vanished from the kernel without this program's doing.
+    FlowsVanished => "flows_vanished",
+    /// Flows judged again.
+    Rechecks => "rechecks",
+    /// Packets kept until objects arrive.
+    Parked => "parked",
+    /// MACs not learned because their port has too many.
+    MacsRefused => "macs_refused",
+}
+
+/// The workers' counters, all of them only growing. Anybody may read them at any time.
+#[derive(Debug, Default)]
+pub struct Counters([AtomicU64; Counter::ALL.len()]);
+
+/// One worker's counts.
+#[derive(Debug)]
+pub struct Tally {
+    counters: Arc<Counters>,
+    drops: HashMap<(Option<PortId>, &'static str), u64>,
+}
+
+impl Counters {
+    /// The counters by name.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let values = self.0.iter().map(|value| value.load(Ordering::Relaxed));
+        Counter::ALL
+            .iter()
+            .map(|counter| counter.name())
+            .zip(values)
+    }
+}
+
+impl Tally {
+    /// Counts into counters that others count into, too.
+    pub fn new(counters: Arc<Counters>) -> Self {
+        Self {
+            counters,
+            drops: HashMap::new(),
+        }
+    }
+
+    /// Counts one.
+    pub fn count(&mut self, counter: Counter) {
+        self.add(counter, 1);
+    }
+
+    /// Counts several.
+    pub fn add(&mut self, counter: Counter, by: u64) {
+        if let Some(value) = self.counters.0.get(counter as usize) {
+            value.fetch_add(by, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts packets that a verdict drops.
+    pub fn dropped(&mut self, port: Option<PortId>, reason: Reason, packets: u64) {
+        if packets > 0 {
+            *self.drops.entry((port, reason.name())).or_default() += packets;
+        }
+    }
+
+    /// Counts a packet that the agent itself lost.
+    pub fn lost(&mut self, port: Option<PortId>, lost: Lost) {
+        *self.drops.entry((port, lost.name())).or_default() += 1;
+    }
+
+    /// Dropped packets by port and reason.
+    pub fn drops(&self) -> impl Iterator<Item = (Option<PortId>, &'static str, u64)> + '_ {
+        self.drops
+            .iter()
+            .map(|(&(port, reason), &packets)| (port, reason, packets))
+    }
+}

@@ -1,0 +1,199 @@
+//! What becomes of a packet that the kernel brought up.
+
+use weft_flow::{Field, FlowKey, Ufid};
+use weft_flowsim::{Install, Outcome, PuntClass};
+use weft_ovs::{FlowStats, Upcall, UpcallKind};
+use weft_topology::id::PortId;
+
+use super::batch::Write;
+use super::judge::Act;
+use super::park::{Full, ParkedPacket};
+use super::ports::set_pid;
+use super::run::Worker;
+use super::tally::{Counter, Lost};
+use crate::flows::table::Flow;
+use crate::hot::Event;
+
+/// A packet with what has to go back to the kernel with it.
+#[derive(Clone, Copy)]
+struct Packet<'a> {
+    key: &'a FlowKey,
+    key_attrs: &'a [u8],
+    bytes: &'a [u8],
+    back: (Option<u16>, Option<u64>),
+}
+
+impl Worker {
+    /// One upcall of a port.
+    pub(super) fn on_upcall(&mut self, port: PortId, pid: u32, upcall: &Upcall<'_>) {
+        let packet = Packet {
+            key: &upcall.key,
+            key_attrs: upcall.key_attrs,
+            bytes: upcall.packet,
+            back: (upcall.mru, upcall.hash),
+        };
+        match upcall.kind {
+            UpcallKind::Miss => self.tally.count(Counter::Misses),
+            UpcallKind::Action => {
+                self.tally.count(Counter::Punts);
+                // The class that the flow named may be another by now: the packet is judged again.
+                if PuntClass::from_userdata(upcall.userdata).is_none() {
+                    self.tally.lost(Some(port), Lost::BadUpcall);
+                    return;
+                }
+            }
+        }
+        let Some(outcome) = self.judge(Act::Simulate, packet.key, packet.bytes) else {
+            self.tally.lost(Some(port), Lost::SimulationFailed);
+            return;
+        };
+        if !outcome.missing.is_empty() {
+            self.park(port, ParkedPacket::of(upcall), &outcome);
+            self.scratch.recycle(outcome);
+            return;
+        }
+        self.settle(port, pid, packet, outcome);
+    }
+
+    /// Judges the packets that waited, now that there is another snapshot.
+    pub(super) fn judge_parked(&mut self) {
+        for parked in self.parking.leave_all() {
+            let number = parked.key.u32(Field::InPort);
+            let Some((port, pid)) = number
+                .and_then(|number| self.ports.by_number(number))
+                .map(|slot| (slot.port, slot.source.pid()))
+            else {
+                self.tally.lost(None, Lost::ParkedTooLong);
+                continue;
+            };
+            let Some(outcome) = self.judge(Act::Simulate, &parked.key, &parked.packet) else {
+                self.tally.lost(Some(port), Lost::SimulationFailed);
+                continue;
+            };
+            if !outcome.missing.is_empty() {
+                self.park(port, parked, &outcome);
+                self.scratch.recycle(outcome);
+                continue;
+            }
+            let packet = Packet {
+                key: &parked.key,
+                key_attrs: &parked.key_attrs,
+                bytes: &parked.packet,
+                back: (parked.mru, parked.hash),
+            };
+            self.settle(port, pid, packet, outcome);
+        }
+    }
+
+    fn park(&mut self, port: PortId, packet: ParkedPacket, outcome: &Outcome) {
+        match self.parking.park(packet) {
+            Ok(()) => self.tally.count(Counter::Parked),
+            Err(Full::Budget) => self.tally.lost(Some(port), Lost::ParkingFull),
+            Err(Full::Oldest(oldest)) => {
+                let number = oldest.key.u32(Field::InPort);
+                self.tally.lost(self.port_of(number), Lost::ParkedTooLong);
+            }
+        }
+        let fresh: Vec<_> = outcome
+            .missing
+            .iter()
+            .copied()
+            .filter(|&object| self.asked.insert(object))
+            .collect();
+        if !fresh.is_empty() {
+            self.shared.tell(Event::Missing(fresh));
+        }
+    }
+
+    /// Carries out a verdict: effects, then the flow, then the packet, so that the packets behind it
+    /// meet the flow.
+    fn settle(&mut self, port: PortId, pid: u32, packet: Packet<'_>, outcome: Outcome) {
+        self.carry_out(&outcome, packet.key_attrs);
+        if outcome.install == Install::Flow {
+            self.install(pid, packet.key, &outcome);
+        }
+        match outcome.punt() {
+            Some(class) => self.serve(port, pid, packet, class),
+            None => self.send(port, pid, packet, &outcome),
+        }
+        self.scratch.recycle(outcome);
+    }
+
+    /// Gives a packet to a local service, if the port has not had its share.
+    fn serve(&mut self, port: PortId, pid: u32, packet: Packet<'_>, class: PuntClass) {
+        let now = self.now();
+        let number = packet.key.u32(Field::InPort);
+        let slot = number.and_then(|number| self.ports.by_number_mut(number));
+        if slot.is_some_and(|slot| !slot.may_punt(class, now)) {
+            self.tally.lost(Some(port), Lost::PuntLimit);
+            return;
+        }
+        let Some(outcome) = self.judge(Act::Serve, packet.key, packet.bytes) else {
+            self.tally.lost(Some(port), Lost::SimulationFailed);
+            return;
+        };
+        self.carry_out(&outcome, packet.key_attrs);
+        self.send(port, pid, packet, &outcome);
+        self.scratch.recycle(outcome);
+    }
+
+    /// Sends the packet where its verdict wants it, or counts why it goes nowhere.
+    fn send(&mut self, port: PortId, pid: u32, packet: Packet<'_>, outcome: &Outcome) {
+        if outcome.actions.is_empty() {
+            if outcome.reason.is_drop() {
+                self.tally.dropped(Some(port), outcome.reason, 1);
+            }
+            return;
+        }
+        self.batch.execute(
+            packet.bytes,
+            packet.key_attrs,
+            &outcome.actions,
+            packet.back,
+        );
+        self.batch.set_pid_of_last(pid);
+    }
+
+    /// Puts the flow of a verdict, unless it is on its way already (its first packets came up together).
+    fn install(&mut self, pid: u32, key: &FlowKey, outcome: &Outcome) {
+        let mask = match self.settings.exact_flows {
+            true => exact(key),
+            false => outcome.flow_mask(key),
+        };
+        let ufid = Ufid::of(key, &mask);
+        if self.table.get(ufid).is_some() {
+            return;
+        }
+        if let Some(number) = key.u32(Field::InPort)
+            && self.table.count_of_port(number) >= self.settings.flows_per_port
+            && let Some(oldest) = self.table.oldest_of_port(number)
+        {
+            self.delete_flow(oldest);
+            self.tally.count(Counter::FlowsEvicted);
+        }
+        let mut actions = outcome.actions.clone();
+        set_pid(&mut actions, pid);
+        let flow = Flow {
+            key: key.clone(),
+            mask,
+            actions,
+            tags: outcome.tags.clone(),
+            reason: outcome.reason,
+            valid_until: outcome.valid_until,
+            stats: FlowStats::default(),
+            since: self.now(),
+        };
+        self.table.insert(ufid, flow);
+        self.deleted.remove(&ufid);
+        self.batch.push(Write::Put(ufid));
+    }
+}
+
+/// A mask in which every field of the key counts.
+fn exact(key: &FlowKey) -> weft_flow::FlowMask {
+    let mut mask = weft_flow::FlowMask::new();
+    for (field, _) in key.fields() {
+        mask.add_field(field);
+    }
+    mask
+}
