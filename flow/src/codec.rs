@@ -13,6 +13,7 @@ mod slots;
 mod tunnel;
 
 pub use action::{decode_actions, encode_actions};
+pub(crate) use key::{TAGS, Tag};
 pub use key::{decode_key, encode_key};
 pub use mask::{decode_mask, encode_mask};
 pub use tunnel::{decode_tunnel, encode_tunnel};
@@ -20,6 +21,7 @@ pub use tunnel::{decode_tunnel, encode_tunnel};
 use crate::attr::{AttrError, TooLong};
 use crate::field::Field;
 use crate::header::Header;
+use crate::present::HeadersError;
 
 /// How deep actions may hold actions, both ways.
 pub const MAX_DEPTH: usize = 16;
@@ -36,20 +38,9 @@ pub enum DecodeError {
         /// Its type.
         kind: u16,
     },
-    /// A key has two headers of which a packet has one.
-    #[error("key has both {first:?} and {second:?}")]
-    Conflict {
-        /// One.
-        first: Header,
-        /// The other.
-        second: Header,
-    },
-    /// A header is there, but not the protocol that makes it one.
-    #[error("key has {header:?}, but its IP protocol is another")]
-    OtherProtocol {
-        /// The header.
-        header: Header,
-    },
+    /// A key's headers contradict each other.
+    #[error("key with {0}")]
+    Headers(#[from] HeadersError),
     /// Of a VLAN tag's three attributes (ETHERTYPE, VLAN, ENCAP) some are missing.
     #[error("VLAN tag without attribute {missing}")]
     PartOfTag {
@@ -185,6 +176,3 @@ impl Seen {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

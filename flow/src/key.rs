@@ -169,9 +169,3 @@ pub fn mac_from_bits(bits: u128) -> MacAddr {
     let [.., a, b, c, d, e, f] = bits.to_be_bytes();
     MacAddr(a, b, c, d, e, f)
 }
-
-impl std::fmt::Debug for FlowKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.fields()).finish()
-    }
-}

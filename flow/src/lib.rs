@@ -17,7 +17,9 @@ pub mod key;
 pub mod mask;
 pub mod present;
 mod read;
+pub mod text;
 pub mod ufid;
+pub mod validate;
 
 pub use action::Action;
 pub use codec::{
@@ -28,4 +30,6 @@ pub use field::Field;
 pub use header::Header;
 pub use key::FlowKey;
 pub use mask::FlowMask;
+pub use text::{Actions, Flow, ParseError, parse_actions, parse_flow, parse_key};
 pub use ufid::Ufid;
+pub use validate::{Refusal, kernel_accepts};

@@ -205,9 +205,3 @@ fn and_bytes(value: &mut [u8], mask: &[u8]) {
         *byte &= mask.get(at).copied().unwrap_or(0);
     }
 }
-
-impl std::fmt::Debug for FlowMask {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.fields()).finish()
-    }
-}

@@ -58,6 +58,35 @@ pub mod fragment {
 /// Bit 12 of a tag's control information: the tag is there.
 pub const VLAN_PRESENT: u16 = 0x1000;
 
+/// Headers that do not go together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum HeadersError {
+    /// There are two of which a packet has one.
+    #[error("both {first:?} and {second:?}")]
+    Conflict {
+        /// One.
+        first: Header,
+        /// The other.
+        second: Header,
+    },
+    /// A header is there, but not the protocol that makes it one.
+    #[error("{0:?}, but another IP protocol")]
+    OtherProtocol(Header),
+}
+
+/// Headers of which a packet has one.
+const EXCLUSIVE: [&[Header]; 2] = [
+    &[Header::CtTuple4, Header::CtTuple6],
+    &[Header::Ipv4, Header::Ipv6, Header::Arp],
+];
+const TRANSPORTS: &[Header] = &[
+    Header::Tcp,
+    Header::Udp,
+    Header::Sctp,
+    Header::Icmp,
+    Header::Icmpv6,
+];
+
 /// A set of headers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Headers(u32);
@@ -145,6 +174,22 @@ impl Headers {
             .iter()
             .copied()
             .filter(move |&header| self.contains(header))
+    }
+
+    /// Whether they can be a packet's, with the fields of the key.
+    pub(crate) fn check(self, key: &FlowKey) -> Result<(), HeadersError> {
+        for group in EXCLUSIVE.into_iter().chain([TRANSPORTS]) {
+            let mut there = group.iter().filter(|&&header| self.contains(header));
+            if let (Some(&first), Some(&second)) = (there.next(), there.next()) {
+                return Err(HeadersError::Conflict { first, second });
+            }
+        }
+        match TRANSPORTS.iter().find(|&&header| self.contains(header)) {
+            Some(&header) if transport(key) != Some(header) => {
+                Err(HeadersError::OtherProtocol(header))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// All their fields, as a set.

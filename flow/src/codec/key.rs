@@ -7,20 +7,20 @@ use crate::attr::{Attrs, PutAttr};
 use crate::field::Field;
 use crate::header::Header;
 use crate::key::{FlowKey, Nesting, UnknownAttr};
-use crate::present::{Headers, transport};
+use crate::present::Headers;
 
 use super::{DecodeError, EncodeError, Seen, kind, slots, tunnel};
 
 /// A VLAN tag's place: how deep it stands, and its fields.
-pub(super) struct Tag {
-    pub(super) outside: Nesting,
-    pub(super) inside: Nesting,
-    pub(super) tpid: Field,
-    pub(super) tci: Field,
+pub(crate) struct Tag {
+    pub(crate) outside: Nesting,
+    pub(crate) inside: Nesting,
+    pub(crate) tpid: Field,
+    pub(crate) tci: Field,
 }
 
 /// The tags that a key can have, outermost first.
-pub(super) const TAGS: [Tag; 2] = [
+pub(crate) const TAGS: [Tag; 2] = [
     Tag {
         outside: Nesting::Top,
         inside: Nesting::Encap,
@@ -33,19 +33,6 @@ pub(super) const TAGS: [Tag; 2] = [
         tpid: Field::InnerVlanTpid,
         tci: Field::InnerVlanTci,
     },
-];
-
-/// Headers of which a packet has one.
-const EXCLUSIVE: [&[Header]; 3] = [
-    &[Header::CtTuple4, Header::CtTuple6],
-    &[Header::Ipv4, Header::Ipv6, Header::Arp],
-    &[
-        Header::Tcp,
-        Header::Udp,
-        Header::Sctp,
-        Header::Icmp,
-        Header::Icmpv6,
-    ],
 ];
 
 /// Reads a key: of an upcall, or of a flow in a dump.
@@ -134,19 +121,7 @@ fn finish(level: &Level<'_>, headers: &Headers, key: &mut FlowKey) -> Result<(),
     if let Some(ethertype) = level.ethertype {
         key.set(Field::EthType, ethertype.into());
     }
-    for group in EXCLUSIVE {
-        let mut there = group.iter().filter(|&&header| headers.contains(header));
-        if let (Some(&first), Some(&second)) = (there.next(), there.next()) {
-            return Err(DecodeError::Conflict { first, second });
-        }
-    }
-    let [_, _, transports] = EXCLUSIVE;
-    match transports.iter().find(|&&header| headers.contains(header)) {
-        Some(&header) if transport(key) != Some(header) => {
-            Err(DecodeError::OtherProtocol { header })
-        }
-        _ => Ok(()),
-    }
+    Ok(headers.check(key)?)
 }
 
 /// Appends a key's attributes, in the kernel's order.
@@ -192,11 +167,13 @@ impl Shape<'_> {
                 slots::put(header.layout(), &get, out);
             }
         };
-        put_headers(out, |header| header < Header::Ethernet);
+        put_headers(out, |header| header < Header::InPort);
         if let Some(tunnel) = tunnel {
             tunnel(out)?;
         }
-        put_headers(out, |header| header == Header::Ethernet);
+        put_headers(out, |header| {
+            (Header::InPort..=Header::Ethernet).contains(&header)
+        });
         self.put_unknown(Nesting::Top, out)?;
         let mut open = [None, None];
         for (tag, open) in TAGS.iter().take(self.tags).zip(&mut open) {

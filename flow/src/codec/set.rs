@@ -109,7 +109,7 @@ pub(super) fn encode(
         slots::write(layout, mask, out);
     }
     out.end(inner)?;
-    // Only ICMP's layout has a length that is no multiple of 4, and it cannot be set.
-    debug_assert!(layout.length % 4 == 0);
+    // No padding: only headers that cannot be set have a length that is no multiple of 4.
+    debug_assert!(layout.length.is_multiple_of(4));
     Ok(out.end(nest)?)
 }

@@ -41,7 +41,7 @@ proptest! {
  prop_assert!(field == Field::EthType || key.get(field) == Some(value));
             },
             Err(DecodeError::Attr(_)) => {}
-            Err(DecodeError::PartOfTag { .. } | DecodeError::OtherProtocol { .. }) => {}
+            Err(DecodeError::PartOfTag { .. } | DecodeError::Headers(_)) => {}
             Err(other) => prop_assert!(false, "{}", other),
         }
     }
