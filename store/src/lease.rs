@@ -5,9 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What is known of a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,16 +36,15 @@ struct Held {
 
 impl Leases {
     /// No lease; the grace period begins.
-    pub fn new(grace: Duration) -> Self {
+    pub fn new(grace: Duration, now: Instant) -> Self {
         Self {
-            grace_until: Instant::now() + grace,
+            grace_until: now + grace,
             held: Mutex::default(),
         }
     }
 
     /// See [`Store::renew`](crate::Store::renew).
-    pub fn renew(&self, name: &str, value: String, ttl: Duration) {
-        let now = Instant::now();
+    pub fn renew(&self, name: &str, value: String, ttl: Duration, now: Instant) {
         let held = Held {
             until: now + ttl,
             value: Some(value.into()),
@@ -65,8 +62,7 @@ impl Leases {
     }
 
     /// See [`Store::lease`](crate::Store::lease).
-    pub fn state(&self, name: &str) -> LeaseState {
-        let now = Instant::now();
+    pub fn state(&self, name: &str, now: Instant) -> LeaseState {
         let mut table = self.table();
         match table.get(name) {
             Some(held) if now < held.until => match &held.value {
@@ -106,29 +102,29 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_lease_lapses_unless_it_is_renewed() {
-        let leases = Leases::new(Duration::ZERO);
-        leases.renew("h1", "1".into(), SECOND * 10);
-        tokio::time::advance(SECOND * 9).await;
-        leases.renew("h1", "2".into(), SECOND * 10);
-        tokio::time::advance(SECOND * 9).await;
-        assert_eq!(value(leases.state("h1")).as_deref(), Some("2"));
-        tokio::time::advance(SECOND).await;
-        assert_eq!(leases.state("h1"), LeaseState::Lapsed);
+    #[test]
+    fn a_lease_lapses_unless_it_is_renewed() {
+        let start = Instant::now();
+        let leases = Leases::new(Duration::ZERO, start);
+        leases.renew("h1", "1".into(), SECOND * 10, start);
+        leases.renew("h1", "2".into(), SECOND * 10, start + SECOND * 9);
+        let held = leases.state("h1", start + SECOND * 18);
+        assert_eq!(value(held).as_deref(), Some("2"));
+        let lapsed = leases.state("h1", start + SECOND * 19);
+        assert_eq!(lapsed, LeaseState::Lapsed);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn nobody_is_dead_within_the_grace_period_who_was_not_heard_of_yet() {
-        let leases = Leases::new(SECOND * 10);
-        leases.renew("heard", "1".into(), SECOND * 3);
+    #[test]
+    fn nobody_is_dead_within_the_grace_period_who_was_not_heard_of_yet() {
+        let start = Instant::now();
+        let leases = Leases::new(SECOND * 10, start);
+        leases.renew("heard", "1".into(), SECOND * 3, start);
         leases.revoke("left");
-        tokio::time::advance(SECOND * 5).await;
-        assert_eq!(leases.state("silent"), LeaseState::Grace);
-        assert_eq!(leases.state("heard"), LeaseState::Lapsed);
-        assert_eq!(leases.state("left"), LeaseState::Lapsed);
-        tokio::time::advance(SECOND * 5).await;
-        assert_eq!(leases.state("silent"), LeaseState::Lapsed);
-        assert_eq!(leases.state("left"), LeaseState::Lapsed);
+        let at = |name, seconds| leases.state(name, start + SECOND * seconds);
+        assert_eq!(at("silent", 5), LeaseState::Grace);
+        assert_eq!(at("heard", 5), LeaseState::Lapsed);
+        assert_eq!(at("left", 5), LeaseState::Lapsed);
+        assert_eq!(at("silent", 10), LeaseState::Lapsed);
+        assert_eq!(at("left", 10), LeaseState::Lapsed);
     }
 }

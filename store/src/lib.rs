@@ -28,7 +28,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
-pub use embedded::Embedded;
+pub use embedded::{Embedded, Options};
 pub use error::{CommitError, Conflict, OpenError, StoreError, WatchError};
 pub use lease::LeaseState;
 pub use txn::{Batch, Change, Entry, Expect, Listing, Op, Revision, Txn};

@@ -15,6 +15,16 @@ pub struct Registration {
     pub protocol: u32,
 }
 
+/// Answer to a [`Registration`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    /// Newest version of this protocol that the service speaks.
+    pub protocol: u32,
+    /// Names the store: a revision means something only together with it. Sent back as `store=` with
+    /// a watch's `revision=`, it keeps a host from continuing in a store that was made anew.
+    pub store: String,
+}
+
 /// Version of the protocol between agent and service. They may differ by one.
 pub const PROTOCOL: u32 = 1;
 

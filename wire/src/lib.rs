@@ -10,4 +10,5 @@
 pub mod control;
 pub mod host;
 pub mod plug_file;
+pub mod sync;
 pub mod watch;

@@ -7,7 +7,8 @@
 //! a chain its rules, in an address group its members.
 //!
 //! With `revision=R` only what changed after R is sent, unless the service no longer knows: then
-//! the stream begins with `relist`, and everything the host is interested in follows. A snapshot may
+//! the stream begins with `relist`, and everything the host is interested in follows. `store=S` beside
+//! it names the store that R is of (see [`Registered`](crate::host::Registered)). A snapshot may
 //! be published at `complete` only: between two of them a transaction may be seen by half.
 
 use serde::{Deserialize, Serialize};
@@ -57,9 +58,13 @@ pub enum WatchLine {
 pub struct InterestRequest {
     /// Counts up with each request of one stream; comes back in `complete`.
     pub number: u64,
-    /// Follow these.
+    /// Follow these; they are sent whole.
     #[serde(default)]
     pub add: Vec<ObjectId>,
+    /// Follow these, which the host knows as of the revision that its watch began with: only what
+    /// changed after it is sent. When the watch could not begin there, they are sent whole.
+    #[serde(default)]
+    pub known: Vec<ObjectId>,
     /// Let these go.
     #[serde(default)]
     pub drop: Vec<ObjectId>,

@@ -14,7 +14,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -82,7 +82,7 @@ impl Embedded {
             id: head.id,
             log_length: options.log_length.max(1),
             newest: watch::Sender::new(head.newest),
-            leases: Leases::new(options.grace),
+            leases: Leases::new(options.grace, Instant::now()),
         });
         let (queue, jobs) = mpsc::channel();
         let for_writer = shared.clone();
@@ -177,7 +177,7 @@ impl Store for Embedded {
         value: String,
         ttl: Duration,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.shared.leases.renew(name, value, ttl);
+        self.shared.leases.renew(name, value, ttl, Instant::now());
         futures::future::ready(Ok(())).boxed()
     }
 
@@ -187,7 +187,7 @@ impl Store for Embedded {
     }
 
     fn lease(&self, name: &str) -> LeaseState {
-        self.shared.leases.state(name)
+        self.shared.leases.state(name, Instant::now())
     }
 }
 

@@ -1,0 +1,14 @@
+//! What is the same for all resources: media types, arguments, bodies, addresses, limits.
+
+pub(crate) mod body;
+pub(crate) mod call;
+pub(crate) mod limits;
+pub(crate) mod media;
+pub(crate) mod number;
+pub(crate) mod path;
+pub(crate) mod urls;
+
+pub(crate) use call::Call;
+pub(crate) use media::Media;
+pub(crate) use number::Number;
+pub(crate) use urls::Urls;

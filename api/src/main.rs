@@ -1,0 +1,78 @@
+//! `weft-api`: the topology service.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use weft_api::config::Config;
+use weft_api::server::Server;
+
+/// The topology service of Weft: MidoNet's REST API, and the watch that agents follow.
+///
+/// Runs in the foreground, logs to stderr, and ends on SIGTERM. Exit status: 0 stopped, 1 failed,
+/// 2 wrong use or configuration.
+#[derive(Parser)]
+#[command(name = "weft-api", version)]
+struct Arguments {
+    /// The configuration file (TOML).
+    #[arg(long, value_name = "FILE", default_value = "/etc/weft/api.toml")]
+    config: PathBuf,
+}
+
+/// Wrong use, or a wrong configuration.
+const WRONG_USE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let checked = Config::read(&arguments.config).map_err(anyhow::Error::from);
+    let checked = checked.and_then(|config| {
+        let filter = EnvFilter::try_new(&config.log)
+            .with_context(|| format!("log = \"{}\" is no log level or filter", config.log))?;
+        Ok((config, filter))
+    });
+    let (config, filter) = match checked {
+        Ok(checked) => checked,
+        Err(error) => return fail(&error, WRONG_USE),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    match run(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, 1),
+    }
+}
+
+fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
+    eprintln!("weft-api: {error:#}");
+    ExitCode::from(status)
+}
+
+fn run(config: &Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        // Before anything else, so that a signal during the start is not lost.
+        let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+        let stop = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::info!("stopping");
+        };
+        let server = Server::start(config).await?;
+        tracing::info!(listen = %server.addr()?, store = %config.store.path.display(), "ready");
+        server.run(stop).await?;
+        Ok(())
+    })
+}

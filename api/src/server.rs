@@ -1,0 +1,211 @@
+//! The server: store, service and connections, from start to stop.
+//!
+//! ```text
+//!  accept ─▶ a task a connection ─▶ normalise path ─▶ router ─▶ limits ─▶ handler ─▶ Service
+//!                                                        └─▶ watch (as long as its reader) ─▶ HostStream
+//!  follow task: store ─▶ Service
+//! ```
+//! On stop: no new connection; streams end; requests get 4 s to finish; the store is closed.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::uri::{PathAndQuery, Uri};
+use axum::middleware;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use weft_store::{Embedded, OpenError, Options, Store};
+
+use crate::config::Config;
+use crate::error::ApiError;
+use crate::http::limits::{self, Limits};
+use crate::http::urls::BASE_PATH;
+use crate::service::{Service, StartError};
+use crate::{resources, weft};
+
+/// How long requests may take to finish after the stop.
+const LAST_REQUESTS: Duration = Duration::from_secs(4);
+/// How long a request's head may take to arrive.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// A server that is ready: bound, its topology loaded.
+pub struct Server {
+    listener: TcpListener,
+    service: Arc<Service>,
+}
+
+/// Why a server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The address cannot be had.
+    #[error("cannot listen on {addr}: {error}")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The topology cannot be loaded.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The store cannot be followed any more.
+    #[error("{0}")]
+    Follow(String),
+}
+
+impl Server {
+    /// Opens the store and listens.
+    pub async fn start(config: &Config) -> Result<Self, ServerError> {
+        let store = Embedded::open(&config.store.path, &Options::default())?;
+        Self::with_store(config.listen, Arc::new(store)).await
+    }
+
+    /// Serves a store that is open.
+    pub async fn with_store(addr: SocketAddr, store: Arc<dyn Store>) -> Result<Self, ServerError> {
+        let listen = |error| ServerError::Listen { addr, error };
+        let service = Service::load(store).await?;
+        let listener = TcpListener::bind(addr).await.map_err(listen)?;
+        Ok(Self { listener, service })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop` is ready, or the store fails for good.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
+        let router = router(&self.service);
+        let mut connections = JoinSet::new();
+        let outcome = {
+            let mut stop = std::pin::pin!(stop);
+            let mut follow = std::pin::pin!(self.service.follow());
+            loop {
+                tokio::select! {
+                    () = &mut stop => break Ok(()),
+                    error = &mut follow => break Err(ServerError::Follow(error.to_string())),
+                    Some(ended) = connections.join_next() => {
+                        if let Err(error) = ended {
+                            tracing::error!(%error, "a connection's task failed");
+                        }
+                    }
+                    accepted = self.listener.accept() => match accepted {
+                        Ok((stream, _)) => {
+                            connections.spawn(connection(stream, router.clone(), self.service.clone()));
+                        }
+                        Err(error) => {
+                            // Out of descriptors, as a rule: others may be given back.
+                            tracing::warn!(%error, "a connection could not be accepted");
+                            tokio::time::sleep(Duration::from_millis(100)).await;
+                        }
+                    }
+                }
+            }
+        };
+        drop(self.listener);
+        self.service.stop();
+        let finish = async {
+            // Requests that wait for their transaction need the follow task until the end.
+            let mut follow = std::pin::pin!(self.service.follow());
+            loop {
+                tokio::select! {
+                    ended = connections.join_next() => if ended.is_none() { break },
+                    _ = &mut follow => break,
+                }
+            }
+        };
+        if tokio::time::timeout(LAST_REQUESTS, finish).await.is_err() {
+            tracing::warn!(left = connections.len(), "requests did not finish in time");
+        }
+        connections.shutdown().await;
+        outcome
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, service: Arc<Service>) {
+    // Answers are small and awaited: do not wait for more to send.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY");
+    }
+    let mut stopping = service.stopping();
+    drop(service);
+    let mut connection = std::pin::pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIME)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+    );
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
+                }
+                return;
+            }
+            // A second wait would be ready at once.
+            _ = stopping.wait_for(|stopping| *stopping), if !*stopping.borrow() => {
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+fn router(service: &Arc<Service>) -> Router {
+    let limits = Arc::new(Limits::new());
+    let limited = Router::new()
+        .nest(BASE_PATH, resources::routes())
+        .nest(weft::PATH, weft::routes())
+        .nest(&format!("{BASE_PATH}{}", weft::PATH), weft::routes())
+        .layer(middleware::from_fn_with_state(limits, limits::apply));
+    let unlimited = Router::new()
+        .nest(weft::PATH, weft::watch_routes())
+        .nest(&format!("{BASE_PATH}{}", weft::PATH), weft::watch_routes());
+    let routes = limited
+        .merge(unlimited)
+        .fallback(async |uri: Uri| ApiError::NotFound(format!("there is no {}", uri.path())))
+        .method_not_allowed_fallback(async |request: Request| {
+            let (method, path) = (request.method(), request.uri().path());
+            ApiError::MethodNotAllowed(format!("{path} does not do {method}"))
+        })
+        .with_state(service.clone());
+    // A layer of a router runs after the path was matched; this one has to run before.
+    Router::new()
+        .fallback_service(routes)
+        .layer(middleware::map_request(normalise))
+}
+
+/// Clients put paths together by hand: `//` stands for `/`, and a `/` at the end for nothing. They do
+/// not follow redirections.
+async fn normalise(mut request: Request) -> Request {
+    let uri = request.uri();
+    let path = uri.path();
+    let slash_at_end = path.len() > 1 && path.ends_with('/');
+    if !slash_at_end && !path.contains("//") {
+        return request;
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let query = uri
+        .query()
+        .map(|query| format!("?{query}"))
+        .unwrap_or_default();
+    let text = format!("/{}{query}", parts.join("/"));
+    if let Ok(path_and_query) = PathAndQuery::try_from(text) {
+        let mut parts = uri.clone().into_parts();
+        parts.path_and_query = Some(path_and_query);
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}

@@ -1,0 +1,27 @@
+//! `/hosts/ID/bindings`: a host asks for a port, or gives it back.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use weft_topology::port::Binding;
+use weft_wire::host::BindingRequest;
+
+use crate::error::ApiError;
+use crate::http::Call;
+use crate::resources::App;
+
+/// 201 when the host has the port, also when it had it already.
+pub(super) async fn bind(State(app): State<App>, call: Call) -> Result<Response, ApiError> {
+    let host = super::host_of(&app, &call)?;
+    let BindingRequest { port, interface } = super::message(&call)?;
+    app.bind(port, Binding { host, interface }).await?;
+    Ok(StatusCode::CREATED.into_response())
+}
+
+/// 204 when the host does not have the port, also when it had not: an unplug that is repeated, or
+/// whose port was deleted, is done.
+pub(super) async fn unbind(State(app): State<App>, call: Call) -> Result<Response, ApiError> {
+    let host = super::host_of(&app, &call)?;
+    app.unbind(call.args.id("port")?, host).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

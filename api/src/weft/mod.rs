@@ -1,0 +1,65 @@
+//! `/weft/v1`: what agents and operators ask beyond MidoNet's API. The messages are in `weft-wire`.
+
+mod bindings;
+mod interest;
+mod registration;
+mod state;
+mod sync;
+mod watch;
+
+use axum::Router;
+use axum::routing::{delete, get, post, put};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use weft_topology::id::HostId;
+
+use crate::error::ApiError;
+use crate::http::Call;
+use crate::resources::App;
+
+/// Below which path these lie, at the root and below the base path.
+pub(crate) const PATH: &str = "/weft/v1";
+
+/// All of them but the watch, below [`PATH`].
+pub(crate) fn routes() -> Router<App> {
+    const HOST: &str = "/hosts/{host}";
+    Router::new()
+        .route(HOST, put(registration::register))
+        .route(&format!("{HOST}/state"), post(state::report))
+        .route(&format!("{HOST}/interest"), post(interest::ask))
+        .route(&format!("{HOST}/bindings"), post(bindings::bind))
+        .route(
+            &format!("{HOST}/bindings/{{port}}"),
+            delete(bindings::unbind),
+        )
+        .route("/sync", get(sync::status))
+}
+
+/// The watch alone, which lasts as long as its reader.
+pub(crate) fn watch_routes() -> Router<App> {
+    Router::new().route("/hosts/{host}/watch", get(watch::watch))
+}
+
+/// The host that a path names; an error when it has not registered.
+fn host_of(app: &App, call: &Call) -> Result<HostId, ApiError> {
+    let id: HostId = call.args.id("host")?;
+    if app.current().topology.host(id).is_none() {
+        let message = format!("there is no host {id}: it registers by PUT {PATH}/hosts/{id}");
+        return Err(ApiError::NotFound(message));
+    }
+    Ok(id)
+}
+
+/// A message from a request's body.
+fn message<M: DeserializeOwned>(call: &Call) -> Result<M, ApiError> {
+    let mut json = serde_json::Deserializer::from_slice(&call.body);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        ApiError::property(&path, error.into_inner())
+    })
+}
+
+/// 200 with a message.
+fn answer(message: &impl Serialize) -> axum::response::Response {
+    crate::resources::answer("application/json", message)
+}
