@@ -90,7 +90,12 @@
 //!     - otherwise ⇒ out of that port [`Unicast`](Reason::Unicast).
 //! 19. Not in the table ⇒ flood [`FloodUnknown`](Reason::FloodUnknown).
 
-mod server;
+mod arp;
+mod dhcp;
+mod enter;
+mod frame;
+mod learning;
+mod objects;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -122,7 +127,7 @@ pub struct Learned {
     pub mac: MacAddr,
     /// The port behind which it is.
     pub port: PortId,
-    /// When it was last used, on the clock that `World::enter` is given.
+    /// When it was last used, on the clock that [`World::enter`] is given.
     pub used: Duration,
 }
 
