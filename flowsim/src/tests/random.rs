@@ -1,0 +1,365 @@
+//! Random topologies and frames. Everything is drawn from small pools, so that frames meet entries and
+//! entries meet one another.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use uuid::Uuid;
+use weft_evaluator::{Learned, World};
+use weft_topology::dhcp::SERVER_MAC;
+use weft_topology::id::{ArpEntryId, MacEntryId, RouterId};
+use weft_topology::port::PortDevice;
+use weft_topology::{LocalPort, MacAddr, Object};
+
+use super::frame::{ARP_HEAD, Arp, BROADCAST, Body, Dhcp, Frame};
+use super::net::*;
+
+const STATIONS: u8 = 4;
+const PORTS: u8 = 8;
+/// Numbers of datapath ports; the last carries nothing.
+const NUMBERS: u32 = 9;
+/// The time at which frames come, so that learned entries can be too old.
+pub(crate) const NOW: Duration = Duration::from_secs(1000);
+
+/// How many random frames a property meets: `WEFT_CASES`, else `default`.
+pub(crate) fn cases(default: u32) -> u32 {
+    let given = std::env::var("WEFT_CASES").ok();
+    given.map_or(default, |text| {
+        text.parse().expect("WEFT_CASES is a number")
+    })
+}
+
+/// A property's configuration. What a failure prints is the whole case; nothing is written to disk.
+pub(crate) fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+/// Mostly the first.
+fn mostly(likely: bool) -> impl Strategy<Value = bool> + Clone {
+    prop_oneof![9 => Just(likely), 1 => Just(!likely)]
+}
+
+fn station_mac() -> impl Strategy<Value = MacAddr> + Clone {
+    (0..STATIONS).prop_map(station)
+}
+
+fn mac() -> impl Strategy<Value = MacAddr> + Clone {
+    prop_oneof![
+        8 => station_mac(),
+        2 => Just(SERVER_MAC),
+        4 => Just(BROADCAST),
+        1 => select(&[
+            MacAddr(1, 0x80, 0xc2, 0, 0, 0),
+            MacAddr(1, 0x80, 0xc2, 0, 0, 0x0f),
+            MacAddr(1, 0x80, 0xc2, 0, 0, 0x10),
+            MacAddr(0x33, 0x33, 0, 0, 0, 1),
+            MacAddr(1, 0, 0x5e, 0, 0, 1),
+        ]),
+    ]
+}
+
+fn source() -> impl Strategy<Value = MacAddr> + Clone {
+    prop_oneof![30 => station_mac(), 1 => mac()]
+}
+
+fn ip() -> impl Strategy<Value = Ipv4Addr> + Clone {
+    (0..9u8).prop_map(addr)
+}
+
+fn ip_or_special() -> impl Strategy<Value = Ipv4Addr> + Clone {
+    prop_oneof![
+        4 => ip(),
+        2 => Just(Ipv4Addr::BROADCAST),
+        1 => Just(Ipv4Addr::UNSPECIFIED),
+    ]
+}
+
+fn vlan() -> impl Strategy<Value = u16> + Clone {
+    prop_oneof![3 => Just(0), 1 => Just(5), 1 => Just(6)]
+}
+
+/// An id that is not derived from the key, so that several entries can share one.
+fn free_id() -> impl Strategy<Value = Option<Uuid>> {
+    option::weighted(0.3, (1..50u128).prop_map(Uuid::from_u128))
+}
+
+fn a_bridge(n: u8) -> impl Strategy<Value = Object> {
+    (mostly(true), any::<bool>()).prop_map(move |(up, vlan_aware)| {
+        let mut bridge = bridge(n);
+        (bridge.admin_state_up, bridge.vlan_aware) = (up, vlan_aware);
+        bridge.into()
+    })
+}
+
+fn a_port(n: u8) -> impl Strategy<Value = Option<Object>> {
+    let bridge = (0..3u8).prop_map(|n| PortDevice::Bridge {
+        bridge: bridge_id(n.saturating_sub(1)),
+    });
+    let absent = Just(PortDevice::Bridge {
+        bridge: bridge_id(3),
+    });
+    let router = Just(PortDevice::Router {
+        router: RouterId(Uuid::from_u128(7)),
+        mac: station(9),
+        addresses: Vec::new(),
+    });
+    let device = prop_oneof![20 => bridge, 1 => absent, 1 => router];
+    let port = (device, mostly(true)).prop_map(move |(device, up)| {
+        let mut port = port(n, device);
+        port.admin_state_up = up;
+        port.into()
+    });
+    option::weighted(0.95, port)
+}
+
+fn a_mac_entry() -> impl Strategy<Value = Object> {
+    (0..2u8, vlan(), mac(), 0..PORTS + 1, free_id()).prop_map(|(of, vlan, mac, port, id)| {
+        let mut entry = mac_entry(of, vlan, mac, port);
+        entry.id = id.map_or(entry.id, MacEntryId);
+        entry.into()
+    })
+}
+
+fn an_arp_entry() -> impl Strategy<Value = Object> {
+    (0..2u8, ip(), station_mac(), free_id()).prop_map(|(of, ip, mac, id)| {
+        let mut entry = arp_entry(of, ip, mac);
+        entry.id = id.map_or(entry.id, ArpEntryId);
+        entry.into()
+    })
+}
+
+/// Subnets with their hosts.
+fn dhcp() -> impl Strategy<Value = Vec<Object>> {
+    let prefixes = &[
+        "10.0.0.0/29",
+        "10.0.0.0/28",
+        "10.0.0.8/29",
+        "10.0.0.4/31",
+        "10.0.0.4/32",
+    ];
+    let hosts = vec((station_mac(), ip()), 0..4);
+    let parts = (
+        0..2u8,
+        select(prefixes),
+        mostly(true),
+        option::of(ip()),
+        option::weighted(0.2, ip()),
+        hosts,
+    );
+    parts.prop_map(|(of, prefix, enabled, server, gateway, hosts)| {
+        let mut subnet = subnet(of, prefix);
+        (subnet.enabled, subnet.server_addr, subnet.default_gateway) = (enabled, server, gateway);
+        let hosts = hosts
+            .into_iter()
+            .map(|(mac, addr)| dhcp_host(&subnet, mac, addr).into());
+        let mut objects: Vec<Object> = hosts.collect();
+        objects.push(subnet.into());
+        objects
+    })
+}
+
+/// The objects, each id once: of several the last counts, as in a store.
+fn objects() -> impl Strategy<Value = Vec<Object>> {
+    let bridges = (a_bridge(0), a_bridge(1));
+    let ports: Vec<_> = (0..PORTS).map(a_port).collect();
+    let entries = vec(prop_oneof![a_mac_entry(), an_arp_entry()], 0..8);
+    (bridges, ports, entries, vec(dhcp(), 0..3)).prop_map(|(bridges, ports, entries, dhcp)| {
+        let objects = [bridges.0, bridges.1]
+            .into_iter()
+            .chain(ports.into_iter().flatten())
+            .chain(entries)
+            .chain(dhcp.into_iter().flatten());
+        let by_id: std::collections::BTreeMap<_, _> =
+            objects.map(|object| (object.id(), object)).collect();
+        by_id.into_values().collect()
+    })
+}
+
+/// Ports that the datapath carries, among them one that the topology may not know.
+fn locals() -> impl Strategy<Value = Vec<LocalPort>> {
+    let numbers = Just((1..NUMBERS).collect::<Vec<_>>()).prop_shuffle();
+    (vec(mostly(true), usize::from(PORTS)), numbers).prop_map(|(here, numbers)| {
+        let ports = (0..PORTS).zip(numbers).zip(here).filter(|(_, here)| *here);
+        ports.map(|((n, number), _)| local(n, number)).collect()
+    })
+}
+
+fn learned() -> impl Strategy<Value = Vec<Learned>> {
+    let age = prop_oneof![4 => 0..300u64, 1 => 299..302u64];
+    let entry = (0..2u8, vlan(), source(), 0..PORTS, age);
+    vec(entry, 0..8).prop_map(|entries| {
+        let by_key: std::collections::BTreeMap<_, _> = entries
+            .into_iter()
+            .map(|(of, vlan, mac, port, age)| ((of, vlan, mac), (port, age)))
+            .collect();
+        let entry = |((of, vlan, mac), (port, age))| Learned {
+            bridge: bridge_id(of),
+            vlan,
+            mac,
+            port: port_id(port),
+            used: NOW - Duration::from_secs(age),
+        };
+        by_key.into_iter().map(entry).collect()
+    })
+}
+
+/// A world at [`NOW`].
+pub(crate) fn any_world() -> impl Strategy<Value = World> {
+    (objects(), locals(), learned()).prop_map(|(objects, local, learned)| World {
+        objects,
+        local,
+        learned,
+        ageing: AGEING,
+    })
+}
+
+fn tag() -> impl Strategy<Value = (u16, u16)> {
+    let tpid = prop_oneof![9 => Just(0x8100), 1 => Just(0x88a8)];
+    let vlan =
+        prop_oneof![4 => Just(0), 2 => Just(5), 2 => Just(6), 1 => Just(4095), 1 => 0..4096u16];
+    (tpid, vlan, any::<u16>()).prop_map(|(tpid, vlan, rest)| (tpid, vlan | rest & 0xf000))
+}
+
+fn arp(src: MacAddr) -> impl Strategy<Value = Body> {
+    let op = prop_oneof![8 => Just(1), 2 => Just(2), 1 => select(&[0u16, 3, 0x100, 0x101])];
+    let sha = prop_oneof![4 => Just(src), 1 => station_mac()];
+    let head = prop_oneof![
+        20 => Just(ARP_HEAD),
+        1 => (0..6usize, any::<u8>()).prop_map(|(at, byte)| {
+            let mut head = ARP_HEAD;
+            head[at] = byte;
+            head
+        }),
+    ];
+    (op, sha, ip_or_special(), mac(), ip(), head).prop_map(|(op, sha, sip, tha, tip, head)| {
+        Body::Arp(Arp {
+            op,
+            sha,
+            sip,
+            tha,
+            tip,
+            head,
+        })
+    })
+}
+
+fn dhcp_message(src: MacAddr) -> impl Strategy<Value = Body> {
+    let right =
+        (ip_or_special(), ip_or_special(), 0..10u8).prop_map(move |(from, to, kind)| Dhcp {
+            src: from,
+            dst: to,
+            message_type: kind,
+            ..Dhcp::discover(src)
+        });
+    let change = prop_oneof![
+        20 => Just((0u8, 0u8)),
+        10 => (1..9u8, any::<u8>()),
+    ];
+    (right, change).prop_map(|(mut dhcp, (which, byte))| {
+        match which {
+            1 => dhcp.op = byte % 3,
+            2 => dhcp.htype = byte % 3,
+            3 => dhcp.hlen = byte % 18,
+            4 => dhcp.giaddr = addr(byte % 4),
+            5 => dhcp.chaddr = station(byte % STATIONS),
+            6 => dhcp.cookie[usize::from(byte % 4)] ^= byte,
+            7 => dhcp.length = usize::from(byte),
+            8 => dhcp.fragment = [0x2000, 0x4000, 0x0001, 0x8000][usize::from(byte % 4)],
+            _ => {}
+        }
+        Body::Dhcp(dhcp)
+    })
+}
+
+fn port_number() -> impl Strategy<Value = u16> + Clone {
+    prop_oneof![2 => Just(67), 2 => Just(68), 1 => any::<u16>()]
+}
+
+fn other_body() -> impl Strategy<Value = Body> {
+    let ends = || (ip_or_special(), ip_or_special());
+    let ports = || (port_number(), port_number());
+    let udp = (ends(), ports()).prop_map(|((src, dst), (sport, dport))| Body::Udp {
+        src,
+        dst,
+        sport,
+        dport,
+    });
+    let tcp = (ends(), ports()).prop_map(|((src, dst), (sport, dport))| Body::Tcp {
+        src,
+        dst,
+        sport,
+        dport,
+    });
+    let fragment = prop_oneof![3 => Just(0), 1 => select(&[0x2000u16, 0x2001, 0x0001, 0x4000])];
+    let payload = vec(any::<u8>(), 0..40);
+    let proto = prop_oneof![Just(17u8), any::<u8>()];
+    let ipv4 = (ends(), proto, fragment, payload.clone()).prop_map(
+        |((src, dst), proto, fragment, payload)| Body::Ipv4 {
+            src,
+            dst,
+            proto,
+            fragment,
+            payload,
+        },
+    );
+    let ipv6 = ports().prop_map(|(sport, dport)| Body::Ipv6Udp { sport, dport });
+    let kind = prop_oneof![
+        any::<u16>(),
+        select(&[
+            0x0806u16, 0x8035, 0x0800, 0x86dd, 0x8100, 0x88a8, 0x88cc, 0x05ff, 0x0600
+        ]),
+    ];
+    let raw = (kind, payload).prop_map(|(kind, payload)| Body::Raw { kind, payload });
+    prop_oneof![udp, tcp, ipv4, ipv6, raw]
+}
+
+fn body(src: MacAddr) -> impl Strategy<Value = Body> {
+    let plain = prop_oneof![4 => arp(src), 4 => dhcp_message(src), 3 => other_body()];
+    (plain, prop_oneof![20 => Just(false), 1 => Just(true)]).prop_map(|(body, snap)| {
+        if snap {
+            Body::Snap(Box::new(body))
+        } else {
+            body
+        }
+    })
+}
+
+/// A frame's bytes: well made, or cut short, or with a byte changed.
+pub(crate) fn any_frame() -> impl Strategy<Value = Vec<u8>> {
+    let tags = prop_oneof![5 => vec(tag(), 0..=0), 3 => vec(tag(), 1..=1), 1 => vec(tag(), 2..=3)];
+    let frame = (source(), mac(), tags).prop_flat_map(|(src, dst, tags)| {
+        body(src).prop_map(move |body| {
+            let mut frame = Frame::new(src, dst, body);
+            frame.tags.clone_from(&tags);
+            frame.bytes()
+        })
+    });
+    let harm = prop_oneof![
+        8 => Just(None),
+        1 => any::<(bool, prop::sample::Index, u8)>().prop_map(Some),
+    ];
+    (frame, harm).prop_map(|(mut bytes, harm)| {
+        match harm {
+            Some((true, at, _)) => bytes.truncate(14 + at.index(bytes.len() - 13)),
+            Some((false, at, byte)) => {
+                let at = 12 + at.index(bytes.len() - 12);
+                bytes[at] = byte;
+            }
+            None => {}
+        }
+        bytes
+    })
+}
+
+/// A frame with the datapath port that it comes in by.
+pub(crate) fn any_arrival() -> impl Strategy<Value = (u32, Vec<u8>)> {
+    (1..=NUMBERS, any_frame())
+}
