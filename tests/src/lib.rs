@@ -14,5 +14,6 @@ pub mod demo;
 pub mod host;
 pub mod peer;
 pub mod rest;
+pub mod site;
 pub mod vm;
 pub mod wait;

@@ -4,7 +4,7 @@ use weft_flowsim::Time;
 
 /// Tokens in thousandths, so that milliseconds refill exactly.
 #[derive(Clone, Copy, Debug)]
-pub struct Bucket {
+pub(super) struct Bucket {
     per_second: u64,
     thousandths: u64,
     filled: Time,
@@ -12,7 +12,7 @@ pub struct Bucket {
 
 impl Bucket {
     /// A full bucket.
-    pub fn new(per_second: u32, now: Time) -> Self {
+    pub(super) fn new(per_second: u32, now: Time) -> Self {
         let per_second = u64::from(per_second);
         Self {
             per_second,
@@ -22,7 +22,7 @@ impl Bucket {
     }
 
     /// Takes a token if there is one.
-    pub fn take(&mut self, now: Time) -> bool {
+    pub(super) fn take(&mut self, now: Time) -> bool {
         let elapsed = now.0.saturating_sub(self.filled.0);
         self.filled = now;
         let refilled = self

@@ -9,35 +9,35 @@ use weft_flow::FlowKey;
 use weft_ovs::Upcall;
 
 /// Bytes that all parked packets of a host may take.
-pub const BUDGET: usize = 64 << 20;
+pub(super) const BUDGET: usize = 64 << 20;
 /// Packets that a worker keeps; the oldest makes room.
 const LENGTH: usize = 4_096;
 
 /// A packet that waits.
 #[derive(Debug)]
-pub struct ParkedPacket {
+pub(super) struct ParkedPacket {
     /// Its key.
-    pub key: FlowKey,
+    pub(super) key: FlowKey,
     /// The key's attributes.
-    pub key_attrs: Vec<u8>,
+    pub(super) key_attrs: Vec<u8>,
     /// The frame.
-    pub packet: Vec<u8>,
+    pub(super) packet: Vec<u8>,
     /// The upcall's MRU.
-    pub mru: Option<u16>,
+    pub(super) mru: Option<u16>,
     /// The upcall's hash.
-    pub hash: Option<u64>,
+    pub(super) hash: Option<u64>,
 }
 
 /// One worker's waiting packets.
 #[derive(Debug)]
-pub struct Parking {
+pub(super) struct Parking {
     queue: VecDeque<ParkedPacket>,
     used: Arc<AtomicUsize>,
 }
 
 /// Why a packet could not be parked, or which one had to go for it.
 #[derive(Debug)]
-pub enum Full {
+pub(super) enum Full {
     /// There is no room for it.
     Budget,
     /// It is parked; this one, the oldest, had to go.
@@ -46,7 +46,7 @@ pub enum Full {
 
 impl ParkedPacket {
     /// A copy of an upcall.
-    pub fn of(upcall: &Upcall<'_>) -> Self {
+    pub(super) fn of(upcall: &Upcall<'_>) -> Self {
         Self {
             key: upcall.key.clone(),
             key_attrs: upcall.key_attrs.to_vec(),
@@ -63,7 +63,7 @@ impl ParkedPacket {
 
 impl Parking {
     /// An empty lot; `used` counts the bytes of all workers.
-    pub fn new(used: Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(used: Arc<AtomicUsize>) -> Self {
         Self {
             queue: VecDeque::new(),
             used,
@@ -71,7 +71,7 @@ impl Parking {
     }
 
     /// Parks a packet.
-    pub fn park(&mut self, packet: ParkedPacket) -> Result<(), Full> {
+    pub(super) fn park(&mut self, packet: ParkedPacket) -> Result<(), Full> {
         let bytes = packet.bytes();
         if self.used.fetch_add(bytes, Ordering::Relaxed) + bytes > BUDGET {
             self.used.fetch_sub(bytes, Ordering::Relaxed);
@@ -86,7 +86,7 @@ impl Parking {
     }
 
     /// Takes out all that wait now, the oldest first.
-    pub fn leave_all(&mut self) -> Vec<ParkedPacket> {
+    pub(super) fn leave_all(&mut self) -> Vec<ParkedPacket> {
         std::iter::from_fn(|| self.leave()).collect()
     }
 

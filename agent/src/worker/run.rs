@@ -29,7 +29,7 @@ const FULL: usize = 48;
 const INBOX: u64 = 0;
 
 /// One worker.
-pub struct Worker {
+pub(super) struct Worker {
     pub(super) index: usize,
     pub(super) shared: Arc<Shared>,
     pub(super) settings: Settings,

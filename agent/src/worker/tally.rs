@@ -9,7 +9,7 @@ use weft_topology::id::PortId;
 
 /// Why a packet got lost in the agent itself, beside the reasons of a simulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Lost {
+pub(super) enum Lost {
     /// The port has more packets for a local service than it may.
     PuntLimit,
     /// The objects that decide did not arrive in time.
@@ -26,7 +26,7 @@ pub enum Lost {
 
 impl Lost {
     /// The name that counters and `weft show drops` use.
-    pub const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Lost::PuntLimit => "punt-limit",
             Lost::ParkedTooLong => "parked-too-long",
@@ -42,16 +42,16 @@ macro_rules! counters {
     ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
         /// What is counted, for the whole worker.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Counter {
+        pub(super) enum Counter {
             $($(#[$doc])* $variant,)*
         }
 
         impl Counter {
             /// Every counter.
-            pub const ALL: &'static [Counter] = &[$(Counter::$variant),*];
+            pub(super) const ALL: &'static [Counter] = &[$(Counter::$variant),*];
 
             /// The name in status and metrics.
-            pub const fn name(self) -> &'static str {
+            pub(super) const fn name(self) -> &'static str {
                 match self {
                     $(Counter::$variant => $name,)*
                 }
@@ -95,18 +95,18 @@ counters! {
 
 /// The workers' counters, all of them only growing. Anybody may read them at any time.
 #[derive(Debug, Default)]
-pub struct Counters([AtomicU64; Counter::ALL.len()]);
+pub(super) struct Counters([AtomicU64; Counter::ALL.len()]);
 
 /// One worker's counts.
 #[derive(Debug)]
-pub struct Tally {
+pub(super) struct Tally {
     counters: Arc<Counters>,
     drops: HashMap<(Option<PortId>, &'static str), u64>,
 }
 
 impl Counters {
     /// The counters by name.
-    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+    pub(super) fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         let values = self.0.iter().map(|value| value.load(Ordering::Relaxed));
         Counter::ALL
             .iter()
@@ -117,7 +117,7 @@ impl Counters {
 
 impl Tally {
     /// Counts into counters that others count into, too.
-    pub fn new(counters: Arc<Counters>) -> Self {
+    pub(super) fn new(counters: Arc<Counters>) -> Self {
         Self {
             counters,
             drops: HashMap::new(),
@@ -125,31 +125,31 @@ impl Tally {
     }
 
     /// Counts one.
-    pub fn count(&mut self, counter: Counter) {
+    pub(super) fn count(&mut self, counter: Counter) {
         self.add(counter, 1);
     }
 
     /// Counts several.
-    pub fn add(&mut self, counter: Counter, by: u64) {
+    pub(super) fn add(&mut self, counter: Counter, by: u64) {
         if let Some(value) = self.counters.0.get(counter as usize) {
             value.fetch_add(by, Ordering::Relaxed);
         }
     }
 
     /// Counts packets that a verdict drops.
-    pub fn dropped(&mut self, port: Option<PortId>, reason: Reason, packets: u64) {
+    pub(super) fn dropped(&mut self, port: Option<PortId>, reason: Reason, packets: u64) {
         if packets > 0 {
             *self.drops.entry((port, reason.name())).or_default() += packets;
         }
     }
 
     /// Counts a packet that the agent itself lost.
-    pub fn lost(&mut self, port: Option<PortId>, lost: Lost) {
+    pub(super) fn lost(&mut self, port: Option<PortId>, lost: Lost) {
         *self.drops.entry((port, lost.name())).or_default() += 1;
     }
 
     /// Dropped packets by port and reason.
-    pub fn drops(&self) -> impl Iterator<Item = (Option<PortId>, &'static str, u64)> + '_ {
+    pub(super) fn drops(&self) -> impl Iterator<Item = (Option<PortId>, &'static str, u64)> + '_ {
         self.drops
             .iter()
             .map(|(&(port, reason), &packets)| (port, reason, packets))

@@ -1,0 +1,7 @@
+//! The agent on a real kernel: what only a kernel can prove. Each test starts a site of its own.
+
+mod bindings;
+mod change;
+mod forwarding;
+mod restart;
+mod survival;
