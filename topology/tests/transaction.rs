@@ -146,6 +146,18 @@ fn a_port_group_leaves_its_members_but_is_kept_by_a_rule_that_tests_it() {
 }
 
 #[test]
+fn a_port_leaves_several_groups_at_once() {
+    let mut member = port(1, 1);
+    member.port_groups.extend([group_id(4), group_id(5)]);
+    let groups = [port_group(4).into(), port_group(5).into()];
+    let topology = topology([bridge(1).into(), member.into()].into_iter().chain(groups));
+    let applied = topology
+        .apply([gone(group_id(4)), gone(group_id(5))])
+        .unwrap();
+    assert_eq!(applied.topology.port(port_id(1)), Some(&port(1, 1).into()));
+}
+
+#[test]
 fn a_port_takes_along_routes_and_table_entries_that_lead_to_it() {
     let topology = topology([
         bridge(1).into(),
