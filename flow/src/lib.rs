@@ -11,6 +11,7 @@
 pub mod action;
 pub mod attr;
 pub mod codec;
+pub mod dictionary;
 pub mod field;
 pub mod header;
 pub mod key;

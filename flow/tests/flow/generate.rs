@@ -230,24 +230,49 @@ fn tags() -> impl Strategy<Value = Values> {
     prop_oneof![3 => Just(vec![]).boxed(), 2 => outer(), 1 => both(outer(), inner)]
 }
 
+/// The last tag and what follows: a frame may end within its tag, and then nothing follows.
+fn tags_and_content() -> BoxedStrategy<Values> {
+    let cut_short = prop_oneof![
+        Just(vec![(Field::VlanTci, 0), (Field::VlanTpid, 0)]),
+        any::<u16>().prop_map(|bits| vec![
+            (Field::VlanTci, (bits | VLAN_PRESENT).into()),
+            (Field::VlanTpid, ethertype::VLAN.into()),
+            (Field::InnerVlanTci, 0),
+            (Field::InnerVlanTpid, 0),
+        ]),
+    ];
+    prop_oneof![
+        1 => cut_short.boxed(),
+        30 => both(tags().boxed(), content().boxed()),
+    ]
+    .boxed()
+}
+
 /// Keys as the kernel sends them in an upcall.
 pub(crate) fn key() -> impl Strategy<Value = FlowKey> {
     let parts = (
         metadata(),
         option::weighted(0.3, tunnel()),
         header(Header::Ethernet),
-        tags(),
-        content(),
+        tags_and_content(),
     );
-    parts.prop_map(|(metadata, tunnel, ethernet, tags, content)| {
+    parts.prop_map(|(metadata, tunnel, ethernet, rest)| {
         let mut key = FlowKey::new();
         let (tunnel, options) = tunnel.unwrap_or_default();
-        for (field, value) in [metadata, tunnel, ethernet, tags, content].concat() {
+        for (field, value) in [metadata, tunnel, ethernet, rest].concat() {
             key.set(field, value);
         }
         key.tunnel_options = options;
         key
     })
+}
+
+/// Whether the kernel would take a flow of the key: not of a frame that ends within its tag, nor with a
+/// tunnel header to nowhere.
+pub(crate) fn is_whole(key: &FlowKey) -> bool {
+    let cut = |tci| key.get(tci) == Some(0);
+    let destination = key.get_or_zero(Field::TunV4Dst) | key.get_or_zero(Field::TunV6Dst);
+    !cut(Field::VlanTci) && !cut(Field::InnerVlanTci) && (!key.has_tunnel() || destination != 0)
 }
 
 /// Keys that may have attributes nobody knows.
