@@ -168,7 +168,7 @@ impl Touched {
                 Object::DhcpSubnet(subnet) => {
                     let before = tables.subnet(subnet.id).cloned();
                     self.changed.insert(subnet.id, before);
-                    for host in tables.hosts_by_subnet.under(subnet.id) {
+                    for host in tables.hosts_by_subnet.under(&subnet.id) {
                         tags.insert(Tag::Dhcp(host.bridge, host.mac));
                     }
                 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
 use pnet_base::MacAddr;
-use uuid::Uuid;
 
 use super::{Known, LocalPort, Snapshot};
 use crate::bridge::Bridge;
@@ -104,21 +103,19 @@ impl Snapshot {
     /// The ports of a bridge that the datapath carries, whatever their administrative state, in
     /// the order of ids. Tag: `Flood`, which also covers their administrative state.
     pub fn local_ports_of(&self, bridge: BridgeId) -> impl Iterator<Item = &LocalPort> {
-        let (first, last) = (PortId(Uuid::nil()), PortId(Uuid::max()));
-        self.tables
-            .local_by_bridge
-            .range((bridge, first)..=(bridge, last))
-            .map(|(_, local)| local.as_ref())
+        let list = self.tables.local_by_bridge.get(&bridge);
+        list.into_iter()
+            .flat_map(|list| list.iter().map(Arc::as_ref))
     }
 
     /// The ports of a bridge that are followed, in the order of ids.
     pub fn ports_of_bridge(&self, bridge: BridgeId) -> impl Iterator<Item = &Arc<Port>> {
-        self.tables.ports.under(bridge.into())
+        self.tables.ports.under(&bridge.into())
     }
 
     /// The ports of a router that are followed, in the order of ids.
     pub fn ports_of_router(&self, router: RouterId) -> impl Iterator<Item = &Arc<Port>> {
-        self.tables.ports.under(router.into())
+        self.tables.ports.under(&router.into())
     }
 }
 
@@ -126,13 +123,13 @@ impl Snapshot {
 impl Snapshot {
     /// Where the persistent table has a MAC, VLAN 0 for untagged frames. Tag: `Mac`.
     pub fn mac_entry(&self, bridge: BridgeId, vlan: u16, mac: MacAddr) -> Option<PortId> {
-        let entry = self.tables.mac_entries.first((bridge, vlan, mac))?;
+        let entry = self.tables.mac_entries.first(&(bridge, vlan, mac))?;
         Some(entry.port)
     }
 
     /// Which MAC the persistent table has for an address. Tag: `Neighbour`.
     pub fn arp_entry(&self, bridge: BridgeId, ip: IpAddr) -> Option<MacAddr> {
-        Some(self.tables.arp_entries.first((bridge, ip))?.mac)
+        Some(self.tables.arp_entries.first(&(bridge, ip))?.mac)
     }
 
     /// The DHCP host with a MAC, in the first subnet by prefix that has it. Where that subnet is
@@ -142,7 +139,7 @@ impl Snapshot {
         bridge: BridgeId,
         mac: MacAddr,
     ) -> Option<(&Arc<DhcpSubnet>, &Arc<DhcpHost>)> {
-        let hosts = self.tables.hosts_by_mac.under((bridge, mac));
+        let hosts = self.tables.hosts_by_mac.under(&(bridge, mac));
         hosts
             .filter_map(|host| Some((self.tables.subnet(host.subnet)?, host)))
             .min_by_key(|(subnet, host)| (subnet.prefix, host.id))
@@ -150,7 +147,7 @@ impl Snapshot {
 
     /// The DHCP host with an address. Tag: `Neighbour`, as far as its MAC is concerned.
     pub fn dhcp_host_by_addr(&self, bridge: BridgeId, addr: Ipv4Addr) -> Option<&Arc<DhcpHost>> {
-        self.tables.hosts_by_addr.first((bridge, addr))
+        self.tables.hosts_by_addr.first(&(bridge, addr))
     }
 
     /// A bridge's DHCP subnets, in the order of prefixes.
@@ -174,13 +171,8 @@ impl Snapshot {
         bridge: BridgeId,
         addr: Ipv4Addr,
     ) -> Option<&Arc<DhcpSubnet>> {
-        self.tables
-            .subnets_by_server
-            .between(
-                (bridge, addr, false, LEAST_PREFIX),
-                (bridge, addr, true, GREATEST_PREFIX),
-            )
-            .next()
+        let subnets = self.tables.subnets_by_server.under(&(bridge, addr));
+        subnets.min_by_key(|subnet| (!subnet.enabled, subnet.prefix, subnet.id))
     }
 }
 
@@ -193,7 +185,7 @@ impl Snapshot {
     /// weights. Tag: `Object` of the router.
     pub fn routes_to(&self, router: RouterId, addr: IpAddr) -> impl Iterator<Item = &Arc<Route>> {
         prefixes_of(addr).flat_map(move |prefix| {
-            let mut routes: Vec<_> = self.tables.routes.under((router, prefix)).collect();
+            let mut routes: Vec<_> = self.tables.routes.under(&(router, prefix)).collect();
             routes.sort_by_key(|route| (route.weight, route.id));
             routes
         })
@@ -201,7 +193,7 @@ impl Snapshot {
 
     /// Whether an address is in a group. Tag: `Object` of the group.
     pub fn group_contains(&self, group: AddressGroupId, addr: IpAddr) -> bool {
-        prefixes_of(addr).any(|prefix| self.tables.members.first((group, prefix)).is_some())
+        prefixes_of(addr).any(|prefix| self.tables.members.first(&(group, prefix)).is_some())
     }
 }
 

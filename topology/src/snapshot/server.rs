@@ -30,7 +30,7 @@ impl Tables {
             let Ok(prefix) = Ipv4Net::new(addr, length) else {
                 continue;
             };
-            for subnet in self.subnets_without_server.under((bridge, prefix.trunc())) {
+            for subnet in self.subnets_without_server.under(&(bridge, prefix.trunc())) {
                 if self.servers.get(&subnet.id).is_none_or(|now| addr <= *now) {
                     into.insert(subnet.id);
                 }
@@ -54,8 +54,7 @@ impl Tables {
             self.subnets_without_server
                 .remove((old.bridge, old.prefix.trunc()), id.0);
             if let Some(addr) = before {
-                self.subnets_by_server
-                    .remove((old.bridge, addr, !old.enabled, old.prefix), id.0);
+                self.subnets_by_server.remove((old.bridge, addr), id.0);
             }
         }
         match after {
@@ -68,11 +67,7 @@ impl Tables {
                     .insert((new.bridge, new.prefix.trunc()), id.0, new);
             }
             if let Some(addr) = after {
-                self.subnets_by_server.insert(
-                    (new.bridge, addr, !new.enabled, new.prefix),
-                    id.0,
-                    new,
-                );
+                self.subnets_by_server.insert((new.bridge, addr), id.0, new);
             }
         }
 
@@ -99,7 +94,7 @@ impl Tables {
     }
 
     fn is_taken(&self, bridge: BridgeId, addr: Ipv4Addr) -> bool {
-        self.hosts_by_addr.first((bridge, addr)).is_some()
-            || self.arp_entries.first((bridge, addr.into())).is_some()
+        self.hosts_by_addr.first(&(bridge, addr)).is_some()
+            || self.arp_entries.first(&(bridge, addr.into())).is_some()
     }
 }

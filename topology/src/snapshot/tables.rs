@@ -37,15 +37,16 @@ pub(super) struct Tables {
 
     /// The address that each subnet's DHCP server speaks from.
     pub(super) servers: OrdMap<DhcpSubnetId, Ipv4Addr>,
-    /// Subnets by the address of their server, the enabled ones (`false`) first, then by prefix.
-    pub(super) subnets_by_server: Index<(BridgeId, Ipv4Addr, bool, Ipv4Net), DhcpSubnet>,
+    /// Subnets by the address of their server.
+    pub(super) subnets_by_server: Index<(BridgeId, Ipv4Addr), DhcpSubnet>,
     /// Subnets whose server has to take an address that is free.
     pub(super) subnets_without_server: Index<(BridgeId, Ipv4Net), DhcpSubnet>,
 
     pub(super) local: OrdMap<PortId, Arc<LocalPort>>,
     pub(super) local_by_number: OrdMap<u32, Arc<LocalPort>>,
-    /// Local ports by their bridge.
-    pub(super) local_by_bridge: OrdMap<(BridgeId, PortId), Arc<LocalPort>>,
+    /// Local ports by their bridge, in the order of ids; never empty. A change copies the list, as a flow
+    /// that floods to it is written anew, too.
+    pub(super) local_by_bridge: OrdMap<BridgeId, Arc<[Arc<LocalPort>]>>,
 }
 
 /// The device that a port belongs to, as an object.
@@ -108,13 +109,22 @@ impl Tables {
         if let Some(new) = local.clone() {
             self.local_by_number.insert(new.number, new);
         }
-        let Some(bridge) = self.port(id).and_then(|port| port.bridge()) else {
-            return;
-        };
-        match local {
-            Some(local) => self.local_by_bridge.insert((bridge, id), local),
-            None => self.local_by_bridge.remove(&(bridge, id)),
-        };
+        if let Some(bridge) = self.port(id).and_then(|port| port.bridge()) {
+            self.set_carried(bridge, id, local.as_ref());
+        }
+    }
+
+    fn set_carried(&mut self, bridge: BridgeId, id: PortId, local: Option<&Arc<LocalPort>>) {
+        let old = self.local_by_bridge.get(&bridge);
+        let others = old.into_iter().flat_map(|list| list.iter());
+        let mut list: Vec<_> = others.filter(|other| other.port != id).cloned().collect();
+        list.extend(local.cloned());
+        list.sort_by_key(|local| local.port);
+        if list.is_empty() {
+            self.local_by_bridge.remove(&bridge);
+        } else {
+            self.local_by_bridge.insert(bridge, list.into());
+        }
     }
 
     fn index(&mut self, object: &Object) {
@@ -122,9 +132,9 @@ impl Tables {
         match object {
             Object::Port(port) => {
                 self.ports.insert(device_of(port), id, port);
-                if let (Some(bridge), Some(local)) = (port.bridge(), self.local.get(&port.id)) {
-                    self.local_by_bridge
-                        .insert((bridge, port.id), local.clone());
+                let local = self.local.get(&port.id).cloned();
+                if let (Some(bridge), Some(local)) = (port.bridge(), local) {
+                    self.set_carried(bridge, port.id, Some(&local));
                 }
             }
             Object::MacEntry(entry) => {
@@ -161,8 +171,8 @@ impl Tables {
         match object {
             Object::Port(port) => {
                 self.ports.remove(device_of(port), id);
-                if let Some(bridge) = port.bridge() {
-                    self.local_by_bridge.remove(&(bridge, port.id));
+                if let (Some(bridge), true) = (port.bridge(), self.local.contains_key(&port.id)) {
+                    self.set_carried(bridge, port.id, None);
                 }
             }
             Object::MacEntry(entry) => {
