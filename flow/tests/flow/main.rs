@@ -3,4 +3,5 @@
 mod codec;
 mod dictionary;
 mod generate;
+mod oracle;
 mod text;
