@@ -80,6 +80,9 @@ pub enum NotDhcp {
 /// Finds the message in an Ethernet II frame, checking every length and checksum on the way. Bytes
 /// after the IP packet (Ethernet's padding) are ignored; a priority tag (VLAN 0) is skipped.
 ///
+/// A guest with checksum offload leaves the UDP checksum to the host. The kernel completes it before
+/// an upcall, so that frames of upcalls pass; those of a packet socket may not.
+///
 /// # Errors
 /// The frame carries something else, or its headers are wrong.
 pub fn parse_frame(frame: &[u8]) -> Result<ClientFrame<'_>, NotDhcp> {
