@@ -80,13 +80,12 @@ pub(super) fn local_ports(tables: &mut Arc<Tables>, ports: &[LocalPort]) -> BTre
         return tags;
     }
     let tables = Arc::make_mut(tables);
-    for (id, local) in changed {
-        tags.insert(Tag::Local(id));
-        if let Some(bridge) = tables.port(id).and_then(|port| port.bridge()) {
-            tags.insert(Tag::Flood(bridge));
-        }
-        tables.set_local(id, local);
+    for (id, _) in &changed {
+        tags.insert(Tag::Local(*id));
+        let bridge = tables.port(*id).and_then(|port| port.bridge());
+        tags.extend(bridge.map(Tag::Flood));
     }
+    tables.set_local(&changed);
     tags
 }
 

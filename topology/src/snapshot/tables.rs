@@ -1,6 +1,7 @@
 //! What a snapshot holds: the objects, the local ports, and indices over both. Every index is a
 //! function of objects and local ports, kept in step by [`Tables::set`] and [`Tables::set_local`].
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -49,6 +50,9 @@ pub(super) struct Tables {
     pub(super) local_by_bridge: OrdMap<BridgeId, Arc<[Arc<LocalPort>]>>,
 }
 
+/// What becomes of the ports of a bridge that are carried here.
+type CarriedChanges = BTreeMap<PortId, Option<Arc<LocalPort>>>;
+
 /// The device that a port belongs to, as an object.
 pub(super) fn device_of(port: &Port) -> ObjectId {
     match port.device {
@@ -94,31 +98,43 @@ impl Tables {
         }
     }
 
-    /// Writes or removes a local port.
-    pub(super) fn set_local(&mut self, id: PortId, local: Option<Arc<LocalPort>>) {
-        let old = match local.clone() {
-            Some(local) => self.local.insert(id, local),
-            None => self.local.remove(&id),
-        };
-        // The number may be another port's by now.
-        if let Some(old) = old
-            && self.local_by_number.get(&old.number) == Some(&old)
-        {
-            self.local_by_number.remove(&old.number);
+    /// Writes or removes local ports, each named once.
+    pub(super) fn set_local(&mut self, changes: &[(PortId, Option<Arc<LocalPort>>)]) {
+        let mut by_bridge: BTreeMap<BridgeId, CarriedChanges> = BTreeMap::new();
+        for (id, local) in changes {
+            let old = match local.clone() {
+                Some(local) => self.local.insert(*id, local),
+                None => self.local.remove(id),
+            };
+            // The number may be another port's by now.
+            if let Some(old) = old
+                && self.local_by_number.get(&old.number) == Some(&old)
+            {
+                self.local_by_number.remove(&old.number);
+            }
+            if let Some(new) = local.clone() {
+                self.local_by_number.insert(new.number, new);
+            }
+            if let Some(bridge) = self.port(*id).and_then(|port| port.bridge()) {
+                by_bridge
+                    .entry(bridge)
+                    .or_default()
+                    .insert(*id, local.clone());
+            }
         }
-        if let Some(new) = local.clone() {
-            self.local_by_number.insert(new.number, new);
-        }
-        if let Some(bridge) = self.port(id).and_then(|port| port.bridge()) {
-            self.set_carried(bridge, id, local.as_ref());
+        for (bridge, changes) in by_bridge {
+            self.set_carried(bridge, changes);
         }
     }
 
-    fn set_carried(&mut self, bridge: BridgeId, id: PortId, local: Option<&Arc<LocalPort>>) {
+    fn set_carried(&mut self, bridge: BridgeId, changes: CarriedChanges) {
         let old = self.local_by_bridge.get(&bridge);
-        let others = old.into_iter().flat_map(|list| list.iter());
-        let mut list: Vec<_> = others.filter(|other| other.port != id).cloned().collect();
-        list.extend(local.cloned());
+        let kept = old.into_iter().flat_map(|list| list.iter());
+        let kept = kept
+            .filter(|local| !changes.contains_key(&local.port))
+            .cloned();
+        let mut list: Vec<_> = kept.collect();
+        list.extend(changes.into_values().flatten());
         list.sort_by_key(|local| local.port);
         if list.is_empty() {
             self.local_by_bridge.remove(&bridge);
@@ -134,7 +150,7 @@ impl Tables {
                 self.ports.insert(device_of(port), id, port);
                 let local = self.local.get(&port.id).cloned();
                 if let (Some(bridge), Some(local)) = (port.bridge(), local) {
-                    self.set_carried(bridge, port.id, Some(&local));
+                    self.set_carried(bridge, [(port.id, Some(local))].into());
                 }
             }
             Object::MacEntry(entry) => {
@@ -172,7 +188,7 @@ impl Tables {
             Object::Port(port) => {
                 self.ports.remove(device_of(port), id);
                 if let (Some(bridge), true) = (port.bridge(), self.local.contains_key(&port.id)) {
-                    self.set_carried(bridge, port.id, None);
+                    self.set_carried(bridge, [(port.id, None)].into());
                 }
             }
             Object::MacEntry(entry) => {
