@@ -1,14 +1,17 @@
 //! The virtual topology: what the operator wants the network to be.
 //!
-//! Purpose: the objects (bridges, routers, ports, chains of rules, …) with their validation; the
-//! *snapshot*, one immutable version of the part of the topology that a host knows; and the step from
-//! a change to the *tags* of the facts that it changed.
+//! Purpose: the objects (bridges, routers, ports, chains of rules, …); the [`Topology`], all of them
+//! together, changed by transactions that are valid as a whole; the [`Snapshot`], one immutable version
+//! of the part that a host knows; and the step from a change to the [`Tag`]s of the facts it changed.
 //!
-//! Place in the flow: the service stores [`Object`]s and streams [`Change`]s; an agent applies them
-//! to a [`Snapshot`] and hands it to the simulation, which reads nothing else of the topology.
+//! Place in the flow: the service keeps a [`Topology`], stores its [`Object`]s and streams
+//! [`Change`]s; an agent applies them to a [`Snapshot`] and hands that to the simulation, which reads
+//! nothing else of the topology.
 //!
 //! ```text
-//!  REST ─▶ validate ─▶ store ─▶ watch ─▶ Change ─▶ Snapshot::apply ─▶ (Snapshot, tags) ─▶ simulation
+//!  REST ─▶ Topology::apply ─▶ store ─▶ watch ─▶ Change ─▶ Snapshot::apply ─▶ simulation
+//!             │                                                └─▶ tags ─▶ flows to look at again
+//!             └─▶ violations
 //! ```
 //!
 //! What it does not do: no I/O, no clock, no packet. Learned tables (MAC, ARP, ND) are not topology.

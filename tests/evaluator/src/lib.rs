@@ -1,44 +1,46 @@
-//! The reference evaluator: a second model of topology and frame, slow and plain, that says what must
-//! happen to a frame. The simulation is held against it.
+//! The reference evaluator: a second model of topology and frame, slow and plain, that says what
+//! must happen to a frame. The simulation is held against it.
 //!
 //! Purpose: be obviously right. The topology is a list of objects, every question a scan of it;
 //! there is no index, no snapshot, no cache and no mask.
 //!
-//! Place in the flow: tests only. Inputs are a topology, the ports that a datapath carries, the time
-//! and a frame's bytes; the output is a [`Verdict`]. It shares with the product the object types alone.
+//! Place in the flow: tests only. Inputs are a topology, the ports that a datapath carries, the
+//! time and a frame's bytes; the output is a [`Verdict`]. It shares with the product the object
+//! types alone.
 //!
 //! What it does not do: chains, port security, interior links, routers and tunnels (they come with
-//! the issues that build them), DHCP's own answer (that a frame goes to DHCP is a verdict), and what a kernel does after the
-//! verdict (MTU, queues, meters).
+//! the issues that build them), DHCP's own answer (that a frame goes to DHCP is a verdict), and
+//! what a kernel does after the verdict (MTU, queues, meters).
 //!
 //! # The rules of layer 2
 //!
-//! A frame enters by a datapath port. The first rule that decides is the verdict, its [`Reason`] stands
-//! in brackets. "Key" is what the kernel extracts: the Ethernet type of a SNAP frame with OUI 0 is the one inside; the
-//! fields of an ARP that is not Ethernet/IPv4, of a cut-short header, of a later fragment, read as zero or absent.
-//! No rule asks for a valid checksum.
+//! A frame enters by a datapath port. The first rule that decides is the verdict, its [`Reason`]
+//! stands in brackets. "Key" is what the kernel extracts: the Ethernet type of a SNAP frame with
+//! OUI 0 is the one inside; the fields of an ARP that is not Ethernet/IPv4, of a cut-short header,
+//! of a later fragment, read as zero or absent. No rule asks for a valid checksum.
 //!
 //! **Entry**
 //!
-//! 1. The datapath port carries no virtual port ⇒ drop [`NoSuchPort`](Reason::NoSuchPort). Nothing may be
-//!    kept of this verdict.
+//! 1. The datapath port carries no virtual port ⇒ drop [`NoSuchPort`](Reason::NoSuchPort). Nothing
+//!    may be kept of this verdict.
 //! 2. The virtual port does not exist, or belongs to no bridge ⇒ drop
 //!    [`NotABridgePort`](Reason::NotABridgePort).
 //! 3. The port is administratively down ⇒ drop [`PortDown`](Reason::PortDown).
-//! 4. The bridge does not exist ⇒ drop [`NoSuchBridge`](Reason::NoSuchBridge); it is administratively down ⇒
-//!    drop [`BridgeDown`](Reason::BridgeDown).
+//! 4. The bridge does not exist ⇒ drop [`NoSuchBridge`](Reason::NoSuchBridge); it is
+//!    administratively down ⇒ drop [`BridgeDown`](Reason::BridgeDown).
 //! 5. Fewer than 14 bytes ⇒ drop [`TooShort`](Reason::TooShort).
 //! 6. The source MAC has the group bit (multicast, broadcast) ⇒ drop
 //!    [`SourceIsGroup`](Reason::SourceIsGroup).
 //! 7. The destination is 01:80:c2:00:00:00 to 01:80:c2:00:00:0f ⇒ drop
 //!    [`LinkLocalControl`](Reason::LinkLocalControl), on every bridge, tagged or not.
-//! 8. A priority tag (TPID 0x8100, VLAN 0, any priority), if it is the outermost, is taken off; all further rules
-//!    and every output see the frame without it. Only one is.
+//! 8. A priority tag (TPID 0x8100, VLAN 0, any priority), if it is the outermost, is taken off; all
+//!    further rules and every output see the frame without it. Only one is.
 //! 9. The frame now still has a tag (TPID 0x8100 or 0x88a8):
 //!    - on a bridge that is not VLAN-aware ⇒ drop [`Tagged`](Reason::Tagged);
-//!    - on a VLAN-aware bridge with TPID 0x88a8, with VLAN 0 (a second priority tag) or 4095, or cut
-//!      short (no Ethernet type after it) ⇒ drop [`BadTag`](Reason::BadTag);
-//!    - otherwise its VLAN is the one of the tag. The tag, and what is inside it, is kept in every output.
+//!    - on a VLAN-aware bridge with TPID 0x88a8, with VLAN 0 (a second priority tag) or 4095, or
+//!      cut short (no Ethernet type after it) ⇒ drop [`BadTag`](Reason::BadTag);
+//!    - otherwise its VLAN is the one of the tag. The tag, and what is inside it, is kept in every
+//!      output.
 //!
 //!    A frame without a tag is in VLAN 0.
 //!
@@ -47,45 +49,54 @@
 //! 10. All of these hold ⇒ the frame goes to DHCP and nowhere else, and teaches nothing
 //!     [`Dhcp`](Reason::Dhcp):
 //!     - key: IPv4, not a fragment, UDP, source port 68, destination port 67;
-//!     - key: the IP destination is 255.255.255.255, or the server's address ([`server_address`](World::server_address)) of an
-//!       enabled DHCP subnet of the bridge (whatever the Ethernet destination is);
-//!     - the source MAC is a DHCP host of the bridge; of the subnets that exist and have it as a host the first by prefix (address, then length) is enabled;
-//!     - bytes: Ethernet II, IP version 4, lengths of IP and UDP within what contains them, a BOOTP message of at least
-//!       240 bytes with `op` 1, `htype` 1, `hlen` 6, `giaddr` 0, `chaddr` equal to the source MAC, and DHCP's magic cookie.
+//!     - key: the IP destination is 255.255.255.255, or the server's address
+//!       ([`server_address`](World::server_address)) of an enabled DHCP subnet of the bridge
+//!       (whatever the Ethernet destination is);
+//!     - the source MAC is a DHCP host of the bridge; of the subnets that exist and have it as a
+//!       host the first by prefix (address, then length) is enabled;
+//!     - bytes: Ethernet II, IP version 4, lengths of IP and UDP within what contains them, a BOOTP
+//!       message of at least 240 bytes with `op` 1, `htype` 1, `hlen` 6, `giaddr` 0, `chaddr` equal
+//!       to the source MAC, and DHCP's magic cookie.
 //!
-//!     Everything else is ordinary traffic: an unknown MAC, a disabled subnet, a relayed message, another's `chaddr`.
-//!     Message type and options are DHCP's business.
+//!     Everything else is ordinary traffic: an unknown MAC, a disabled subnet, a relayed message,
+//!     another's `chaddr`. Message type and options are DHCP's business.
 //!
 //! **Learning**
 //!
-//! 11. The source MAC is now learned in the frame's VLAN at the ingress port. It moves at once; nothing protects a
-//!     persistent entry from it. This is a use of the entry.
-//! 12. A learned entry is gone when its last use is the ageing time ago or longer (300 s unless configured), and
-//!     counts for nothing while its port is not carried here or not a port of the bridge. Each
-//!     frame that rule 18 judges by it is a use of it, whatever becomes of the frame.
+//! 11. The source MAC is now learned in the frame's VLAN at the ingress port. It moves at once;
+//!     nothing protects a persistent entry from it. This is a use of the entry.
+//! 12. A learned entry is gone when its last use is the ageing time ago or longer (300 s unless
+//!     configured), and counts for nothing while its port is not carried here or not a port of the
+//!     bridge. Each frame that rule 18 judges by it is a use of it, whatever becomes of the frame.
 //!
 //! **ARP**, for frames of VLAN 0
 //!
-//! 13. An ARP request is *answerable* when the key shows ARP, operation 1, and sender and target addresses differ (else it
-//!     is gratuitous), and the Ethernet destination is ff:ff:ff:ff:ff:ff or the DHCP server's MAC
-//!     ([`SERVER_MAC`](weft_topology::dhcp::SERVER_MAC)).
-//! 14. The target of an answerable request is known: the first of (a) the bridge's ARP table, (b) a DHCP host of the bridge with that
-//!     address, its subnet enabled or not, (c) the server of an enabled DHCP subnet of the bridge, with the
-//!     server's MAC. The MAC found is not the request's sender hardware address (an address's owner that probes for it,
-//!     RFC 5227, must not find itself) ⇒ the request is answered out of its port and goes nowhere else
-//!     [`ArpAnswered`](Reason::ArpAnswered). The answer is untagged Ethernet II of 42 bytes: from the MAC found to the request's Ethernet source.
-//!     Where a table has several entries for an address, the least id counts.
-//! 15. All other ARP is ordinary traffic: an unknown target, gratuitous, a reply, a unicast request.
+//! 13. An ARP request is *answerable* when the key shows ARP, operation 1, and sender and target
+//!     addresses differ (else it is gratuitous), and the Ethernet destination is ff:ff:ff:ff:ff:ff
+//!     or the DHCP server's MAC ([`SERVER_MAC`](weft_topology::dhcp::SERVER_MAC)).
+//! 14. The target of an answerable request is known: the first of (a) the bridge's ARP table, (b) a
+//!     DHCP host of the bridge with that address, its subnet enabled or not, (c) the server of an
+//!     enabled DHCP subnet of the bridge, with the server's MAC. The MAC found is not the request's
+//!     sender hardware address (an address's owner that probes for it, RFC 5227, must not find
+//!     itself) ⇒ the request is answered out of its port and goes nowhere else
+//!     [`ArpAnswered`](Reason::ArpAnswered). The answer is untagged Ethernet II of 42 bytes: from
+//!     the MAC found to the request's Ethernet source. Where a table has several entries for an
+//!     address, the least id counts.
+//! 15. All other ARP is ordinary traffic: an unknown target, gratuitous, a reply, a unicast
+//!     request.
 //!
 //! **Forwarding**
 //!
-//! 16. The destination has the group bit ⇒ flood [`FloodGroup`](Reason::FloodGroup). Flooding reaches every other
-//!     port of the bridge that is carried here and administratively up, never the ingress port.
-//! 17. VLAN 0 and the destination is the DHCP server's MAC ⇒ drop [`ForServer`](Reason::ForServer): a server
-//!     forwards nothing, and no guest shall see what was meant for it.
-//! 18. The destination is in the table of its VLAN: a learned entry, else a persistent one (the least id).
+//! 16. The destination has the group bit ⇒ flood [`FloodGroup`](Reason::FloodGroup). Flooding
+//!     reaches every other port of the bridge that is carried here and administratively up, never
+//!     the ingress port.
+//! 17. VLAN 0 and the destination is the DHCP server's MAC ⇒ drop [`ForServer`](Reason::ForServer):
+//!     a server forwards nothing, and no guest shall see what was meant for it.
+//! 18. The destination is in the table of its VLAN: a learned entry, else a persistent one (the
+//!     least id).
 //!     - its port is the ingress port ⇒ drop [`Hairpin`](Reason::Hairpin);
-//!     - its port is not carried here, or not a port of this bridge ⇒ drop [`NotHere`](Reason::NotHere);
+//!     - its port is not carried here, or not a port of this bridge ⇒ drop
+//!       [`NotHere`](Reason::NotHere);
 //!     - its port is administratively down ⇒ drop [`EgressDown`](Reason::EgressDown);
 //!     - otherwise ⇒ out of that port [`Unicast`](Reason::Unicast).
 //! 19. Not in the table ⇒ flood [`FloodUnknown`](Reason::FloodUnknown).

@@ -158,8 +158,8 @@ impl Snapshot {
     }
 
     /// The address that a subnet's DHCP server speaks from: the one configured, else the default
-    /// gateway's, else the lowest address of the subnet that no DHCP host and no ARP entry has. `None` when the
-    /// subnet is not here, or is full. Tag: `Object` of the subnet.
+    /// gateway's, else the lowest address of the subnet that no DHCP host and no ARP entry has. `None`
+    /// when the subnet is not here, or is full. Tag: `Object` of the subnet.
     pub fn dhcp_server(&self, subnet: DhcpSubnetId) -> Option<Ipv4Addr> {
         self.tables.servers.get(&subnet).copied()
     }

@@ -45,8 +45,8 @@ pub(super) struct Tables {
 
     pub(super) local: OrdMap<PortId, Arc<LocalPort>>,
     pub(super) local_by_number: OrdMap<u32, Arc<LocalPort>>,
-    /// Local ports by their bridge, in the order of ids; never empty. A change copies the list, as a flow
-    /// that floods to it is written anew, too.
+    /// Local ports by their bridge, in the order of ids; never empty. A change copies the list, as
+    /// a flow that floods to it is written anew, too.
     pub(super) local_by_bridge: OrdMap<BridgeId, Arc<[Arc<LocalPort>]>>,
 }
 
