@@ -1,6 +1,6 @@
 //! What a simulation returns.
 
-use weft_flow::{Action, FlowKey, FlowMask};
+use weft_flow::{Action, FlowKey, FlowMask, dictionary};
 use weft_topology::{ObjectId, Tag};
 
 use crate::effect::Effect;
@@ -42,8 +42,7 @@ pub enum Install {
 impl Outcome {
     /// The mask to install: the first of the dictionary that covers every bit read.
     pub fn flow_mask(&self, key: &FlowKey) -> FlowMask {
-        let _ = key;
-        self.mask.clone()
+        dictionary::fit(key, &self.mask)
     }
 
     /// The local service that the packet is to be given to with [`serve`](crate::serve).

@@ -27,7 +27,6 @@ pub(crate) fn enter<'w, 'p>(
     };
     let id = local.port;
     probe.tag(Tag::Local(id));
-    probe.tag(Tag::Object(id.into()));
     probe.step(Some(id.into()), What::Enters(number));
     let Some(ingress) = probe.loaded(id.into(), snapshot.port(id))? else {
         return ControlFlow::Break(Reason::NotABridgePort(id));

@@ -1,14 +1,12 @@
 //! The only way to a packet: reading a field puts it into the mask.
 //!
 //! A comparison reads the bits from the most significant one down to the first that differs, so that a
-//! flow stays as wide as the verdict allows. A field that the key does not have is not a zero: its
-//! absence follows from other fields (no port without UDP, TCP or SCTP), and those are read instead;
-//! where it does not (a tag, the Ethernet type) the absence itself is matched.
+//! flow stays as wide as the verdict allows. A field that the key does not have is not a zero: what proves
+//! its absence is read instead ([`FlowMask::add_read`]).
 
 use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
 
-use weft_flow::present::VLAN_PRESENT;
 use weft_flow::{Field, FlowKey, FlowMask, key};
 use weft_topology::id::{BridgeId, PortId};
 use weft_topology::{Known, MacAddr, ObjectId, Tag};
@@ -101,27 +99,8 @@ impl Probe<'_> {
 
     /// Some bits of a field, the others 0, if the key has it.
     pub fn read_bits(&mut self, field: Field, bits: u128) -> Option<u128> {
-        if !self.has(field) {
-            return None;
-        }
-        self.mask.add(field, bits);
-        Some(self.key.get_or_zero(field) & bits)
-    }
-
-    /// Whether the key has the field. If it has, the caller reads at least a bit of it.
-    fn has(&mut self, field: Field) -> bool {
-        let deciders = decides_presence_of(field);
-        for &decider in deciders {
-            if self.has(decider) {
-                self.mask.add(decider, presence_bits(decider));
-            }
-        }
-        let has = self.key.has(field);
-        // Not decided by the others: a frame without a second tag, or without an Ethernet type.
-        if !has && (deciders.is_empty() || field == Field::InnerVlanTci) {
-            self.mask.add(field, presence_bits(field));
-        }
-        has
+        self.mask.add_read(self.key, field, bits);
+        Some(self.key.get(field)? & bits)
     }
 
     /// Whether the field is there and equals `value`.
@@ -131,16 +110,13 @@ impl Probe<'_> {
 
     /// Whether the field is there and equals `value` in the bits of `of`.
     pub fn is_in(&mut self, field: Field, value: u128, of: u128) -> bool {
-        if !self.has(field) {
-            return false;
-        }
-        let differs = (self.key.get_or_zero(field) ^ value) & of;
+        let differs = self.key.get(field).map_or(0, |own| (own ^ value) & of);
         let read = match differs.checked_ilog2() {
             None => of,
             Some(first) => of & (u128::MAX << first),
         };
-        self.mask.add(field, read);
-        differs == 0
+        self.mask.add_read(self.key, field, read);
+        self.key.has(field) && differs == 0
     }
 
     /// The number of the datapath port that the packet came in by; the kernel leaves it out for a
@@ -245,26 +221,3 @@ const GROUP_BIT: u128 = 1 << 40;
 
 /// `DP_MAX_PORTS` of `net/openvswitch/datapath.h`, which no port has as its number.
 const NO_PORT: u32 = 65535;
-
-/// The fields that decide whether a packet has a field, as `ovs_nla_put_key` in
-/// `net/openvswitch/flow_netlink.c` does.
-fn decides_presence_of(field: Field) -> &'static [Field] {
-    use Field::*;
-    match field {
-        VlanTpid | InnerVlanTci => &[VlanTci],
-        InnerVlanTpid => &[InnerVlanTci],
-        Ipv4Src | Ipv4Dst | Ipv6Src | Ipv6Dst | Ipv6Label | IpProto | IpTos | IpTtl | IpFrag
-        | ArpOp | ArpSip | ArpTip | ArpSha | ArpTha => &[EthType],
-        TpSrc | TpDst | TcpFlags | IcmpType | IcmpCode => &[EthType, IpFrag, IpProto],
-        NdTarget | NdSll | NdTll => &[EthType, IpFrag, IpProto, IcmpType, IcmpCode],
-        _ => &[],
-    }
-}
-
-/// The bits of a field that decide over the presence of others, and of its own.
-fn presence_bits(field: Field) -> u128 {
-    match field {
-        Field::VlanTci | Field::InnerVlanTci => VLAN_PRESENT.into(),
-        _ => field.full(),
-    }
-}

@@ -44,14 +44,14 @@ pub(crate) struct Walk<'w, 'p> {
 }
 
 impl<'w> Walk<'w, '_> {
-    /// The number of a port in the datapath, if it is carried here and the bridge's, and the port.
+    /// The number of a port in the datapath, if it is carried here and the bridge's, and the port. The
+    /// tag covers its bridge and its administrative state, too.
     pub(crate) fn port_here(&mut self, id: PortId) -> ControlFlow<Reason, Option<(u32, &'w Port)>> {
         self.probe.tag(Tag::Local(id));
         let snapshot = self.snapshot;
         let Some(local) = snapshot.local_by_port(id) else {
             return ControlFlow::Continue(None);
         };
-        self.probe.tag(Tag::Object(id.into()));
         let port = self.probe.loaded(id.into(), snapshot.port(id))?;
         let port = port.filter(|port| port.bridge() == Some(self.bridge));
         ControlFlow::Continue(port.map(|port| (local.number, port.as_ref())))

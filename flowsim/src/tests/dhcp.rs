@@ -363,3 +363,12 @@ fn user_data_names_its_class_and_nothing_else_does() {
         assert_eq!(PuntClass::from_userdata(foreign), None);
     }
 }
+
+/// The kernel shows no ports of such a packet; the parser does not lean on that.
+#[test]
+fn an_ip_header_of_less_than_twenty_bytes_is_no_clients_message() {
+    let mut bytes = frame(discover()).bytes();
+    assert!(crate::message::is_clients_own(&bytes, station(1)));
+    bytes[14] = 0x44;
+    assert!(!crate::message::is_clients_own(&bytes, station(1)));
+}

@@ -7,7 +7,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;
 use weft_flow::present::{VLAN_PRESENT, ethertype, fragment, protocol};
-use weft_flow::{Field, FlowKey, FlowMask, key};
+use weft_flow::{Field, FlowKey, FlowMask, encode_mask, key};
 use weft_topology::dhcp::SERVER_MAC;
 
 use super::extract::extract;
@@ -37,6 +37,10 @@ proptest! {
             if outcome.install == Install::PerPacket {
                 continue;
             }
+            let installed = outcome.flow_mask(&key);
+            prop_assert!(installed.covers(&outcome.mask), "{installed:?}\n{:?}", outcome.mask);
+            let encoded = encode_mask(&installed, &key, &mut Vec::new());
+            prop_assert!(encoded.is_ok(), "{encoded:?}: {key:?} {installed:?}");
             for _ in 0..VARIANTS {
                 let other = vary.under(&key, &outcome.mask);
                 prop_assert!(
@@ -222,18 +226,20 @@ fn tcp_reads_one_bit_of_the_protocol_and_no_address_or_port() {
     let key = extract(&frame.bytes(), 1).unwrap();
     let outcome = judge(&world, &snapshot(&world), &key, NOW);
     let read: Vec<_> = outcome.mask.fields().collect();
+    let whole = |field: Field| (field, field.full());
     let expected = [
-        (Field::RecircId, Field::RecircId.full()),
-        (Field::InPort, Field::InPort.full()),
-        (Field::EthSrc, Field::EthSrc.full()),
-        (Field::EthDst, Field::EthDst.full()),
-        (Field::EthType, Field::EthType.full()),
-        (Field::VlanTci, VLAN_PRESENT.into()),
+        whole(Field::RecircId),
+        whole(Field::InPort),
+        whole(Field::EthSrc),
+        whole(Field::EthDst),
+        whole(Field::EthType),
+        // That there is no tag.
+        whole(Field::VlanTci),
+        whole(Field::VlanTpid),
+        whole(Field::InnerVlanTci),
+        whole(Field::InnerVlanTpid),
         (Field::IpProto, 0xf0),
-        (Field::IpFrag, Field::IpFrag.full()),
+        whole(Field::IpFrag),
     ];
-    for (field, bits) in &expected {
-        assert_eq!(outcome.mask.get(*field), *bits, "{field:?}");
-    }
-    assert_eq!(read.len(), expected.len(), "{read:?}");
+    assert_eq!(read, expected);
 }

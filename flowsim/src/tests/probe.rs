@@ -61,18 +61,6 @@ fn a_comparison_under_bits_reads_no_others() {
 }
 
 #[test]
-fn what_decides_that_a_port_is_there_is_read_with_it() {
-    let mask = mask(&udp(), |probe| assert!(!probe.is(Field::TpDst, 0x9234)));
-    let expected = [
-        (Field::EthType, 0xffff),
-        (Field::IpProto, 0xff),
-        (Field::IpFrag, 0xff),
-        (Field::TpDst, 0x8000),
-    ];
-    assert_eq!(mask, expected);
-}
-
-#[test]
 fn the_absence_of_a_port_is_read_off_the_fields_that_decide_it() {
     let mut later = udp();
     later.set(Field::IpFrag, 2);
