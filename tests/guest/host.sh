@@ -4,7 +4,7 @@
 
 declare -A host_package=(
   [qemu-system-x86_64]=qemu-system-x86 [mmdebstrap]=mmdebstrap [cpio]=cpio [modprobe]=kmod
-  [xz]=xz-utils [zstd]=zstd [mkfs.ext4]=e2fsprogs
+  [xz]=xz-utils [zstd]=zstd [mkfs.ext4]=e2fsprogs [mkfs.erofs]=erofs-utils
 )
 
 # Runs a command as root: directly, or by sudo.

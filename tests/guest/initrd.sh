@@ -2,8 +2,9 @@
 # The initial file system: a static busybox, `init`, and the modules that every guest needs; sourced by setup.
 # All other modules stay in the kernel's folder, which the guest mounts: modprobe and the kernel's own autoload find them there.
 
-boot_modules=(virtio_pci virtio_blk virtio_console ext4 overlay 9p 9pnet_virtio)
-net_modules=(nf_conntrack nf_nat nf_conntrack_netlink openvswitch vxlan vport-vxlan geneve vport-geneve veth dummy tun 8021q)
+boot_modules=(virtio_pci virtio_blk virtio_console erofs overlay 9p 9pnet_virtio)
+disk_modules=(ext4)
+net_modules=(nf_conntrack nf_nat nf_conntrack_netlink openvswitch vxlan vport-vxlan geneve vport-geneve veth tun)
 init_applets=(sh mount mkdir insmod cat ln ip hostname switch_root sleep uname)
 
 build_initrd() { # KERNEL
@@ -13,6 +14,7 @@ build_initrd() { # KERNEL
   for applet in "${init_applets[@]}"; do ln -s busybox "$tree/bin/$applet"; done
   install -m 755 "$here/init" "$tree/init"
   add_modules "$dir" "$tree" boot "${boot_modules[@]}"
+  add_modules "$dir" "$tree" disk "${disk_modules[@]}"
   add_modules "$dir" "$tree" net "${net_modules[@]}"
   (cd "$tree" && find . | cpio -o -H newc --quiet) > "$scratch/initrd.cpio"
   rm -rf "$tree"

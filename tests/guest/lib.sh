@@ -6,7 +6,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 checkout=$(cd "$here/../.." && pwd -P)
 guest_dir=${WEFT_GUEST_DIR:-$checkout/target/guest}
 case $guest_dir in /*) ;; *) guest_dir=$PWD/$guest_dir ;; esac
-PATH=$PATH:/usr/sbin:/sbin   # mkfs.ext4 and modprobe are there, not always in a user's PATH
+PATH=$PATH:/usr/sbin:/sbin   # mkfs.erofs and modprobe are there, not always in a user's PATH
 
 say() { printf 'guest: %s\n' "$*" >&2; }
 die() { # STATUS MESSAGE...
@@ -29,7 +29,7 @@ suite() {
 
 # What is built carries a short name for what it was built from: content of files, and words.
 digest() { { cat -- "$1" "$2"; printf '%s\n' "${@:3}"; } | sha256sum | cut -c1-12; } # FILE FILE WORD...
-root_image=$guest_dir/root-$(digest "$here/packages" "$here/root.sh" "$(suite)").ext4
+root_image=$guest_dir/root-$(digest "$here/packages" "$here/root.sh" "$(suite)").erofs
 initrd_name=initrd-$(digest "$here/init" "$here/initrd.sh")
 
 ready() { # KERNEL: everything that a run needs is built
@@ -40,7 +40,7 @@ ready() { # KERNEL: everything that a run needs is built
 compare_glibc() {
   local ours theirs
   ours=$(getconf GNU_LIBC_VERSION 2> /dev/null | cut -d' ' -f2) && [ -n "$ours" ] || return 0
-  theirs=$(cat "${root_image%.ext4}.glibc") || return 0
+  theirs=$(cat "${root_image%.erofs}.glibc") || return 0
   [ "$(printf '%s\n' "$ours" "$theirs" | sort -V | tail -n 1)" = "$theirs" ] ||
     say "programs built here may not start in the guest: this machine's glibc is $ours, the guest's ($(suite)) $theirs; WEFT_GUEST_SUITE names another Debian release"
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The guest's root: a Debian tree of the packages in the file `packages`, as one read-only ext4 image; sourced by setup.
+# The guest's root: a Debian tree of the packages in the file `packages`, as one read-only erofs image; sourced by setup.
 # An image, not a directory: it boots quicker than a tree lent by 9p, and its owner may delete it. It holds no kernel.
 
 build_root() {
@@ -12,17 +12,16 @@ build_root() {
     --customize-hook='mkdir -p "$1/usr/lib/modules"' \
     --customize-hook='echo weft-guest > "$1/etc/hostname"' \
     --customize-hook='printf "127.0.0.1 localhost weft-guest\n::1 localhost\n" > "$1/etc/hosts"' \
+    --customize-hook='echo "options dummy numdummies=0" > "$1/etc/modprobe.d/weft-guest.conf"' \
+    --customize-hook='ln -s /dev/null "$1/etc/systemd/system/openvswitch-switch.service"' \
     "$(suite)" "$tree" ${WEFT_GUEST_MIRROR:+"$WEFT_GUEST_MIRROR"} >> "$log" 2>&1 || {
     tail -n 8 "$log" >&2
     die 1 "mmdebstrap could not make the root: the last lines of $log stand above. Is a Debian mirror reachable (http_proxy, WEFT_GUEST_MIRROR)?"
   }
-  # sparse, with room to spare: nothing is written to it later
-  truncate -s "$(($(as_root du -sm "$tree" | cut -f1) * 5 / 4 + 64))M" "$scratch/root.ext4"
-  as_root mkfs.ext4 -q -O ^has_journal -m 0 -N "$(($(as_root find "$tree" | wc -l) + 1000))" -L weft-root -d "$tree" "$scratch/root.ext4" >> "$log" 2>&1 ||
-    die 1 "mkfs.ext4 could not pack the root: see $log (disk full?)"
-  as_root chown "$(id -u):$(id -g)" "$scratch/root.ext4"
+  as_root mkfs.erofs "$scratch/root.erofs" "$tree" >> "$log" 2>&1 || die 1 "mkfs.erofs could not pack the root: see $log (disk full?)"
+  as_root chown "$(id -u):$(id -g)" "$scratch/root.erofs"
   find "$guest_dir" -maxdepth 1 -name 'root-*' -mmin +1440 -delete   # of older lists; another checkout may still use a younger one
-  dpkg-query --admindir="$tree/var/lib/dpkg" --show --showformat='${source:Upstream-Version}\n' libc6 > "${root_image%.ext4}.glibc"
-  mv "$scratch/root.ext4" "$root_image"
+  dpkg-query --admindir="$tree/var/lib/dpkg" --show --showformat='${source:Upstream-Version}\n' libc6 > "${root_image%.erofs}.glibc"
+  mv "$scratch/root.erofs" "$root_image"
   say "the root is ready after $((SECONDS - began)) s: $(du -m "$root_image" | cut -f1) MB"
 }
