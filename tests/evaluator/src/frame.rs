@@ -89,7 +89,7 @@ impl Frame {
         })
     }
 
-    /// The ARP fields, if it is ARP for Ethernet and IPv4 with an operation of one byte.
+    /// The ARP fields, if it is ARP for Ethernet and IPv4.
     pub(crate) fn arp(&self) -> Option<Arp> {
         let payload = self.payload()?;
         let header = payload.bytes.get(..28)?;
@@ -97,9 +97,8 @@ impl Frame {
         if payload.ether_type != ETHERTYPE_ARP || header[..6] != ethernet_ipv4 {
             return None;
         }
-        let operation = u16_at(header, 6)?;
-        (operation <= 255).then_some(Arp {
-            operation,
+        Some(Arp {
+            operation: u16_at(header, 6)?,
             sender_mac: mac_at(header, 8)?,
             sender: ipv4_at(header, 14)?,
             target: ipv4_at(header, 24)?,
