@@ -9,6 +9,8 @@
 
 mod file;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -213,8 +215,8 @@ impl Shared {
         work: impl FnOnce(&Database) -> Result<T, redb::Error> + Send + 'static,
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
         let shared = self.clone();
-        let task = tokio::task::spawn_blocking(move || shared.read(attempt, work));
         async move {
+            let task = tokio::task::spawn_blocking(move || shared.read(attempt, work));
             task.await.unwrap_or_else(|error| {
                 Err(StoreError {
                     attempt,
