@@ -50,14 +50,18 @@ impl Outcome {
         PuntClass::of_actions(&self.actions)
     }
 
-    /// Whether an installed flow may stay as it is, this being its outcome simulated afresh from its key:
-    /// equal actions (`installed` with netlink port ids set to 0), every bit read lies within the
-    /// installed mask, and the packets that hit it have nothing left to teach.
-    pub fn upholds(&self, installed: &[Action], mask: &FlowMask) -> bool {
+    /// Whether an installed flow may carry this outcome, simulated afresh from its key: every bit read
+    /// lies within the installed mask, and the packets that hit it have nothing left to teach.
+    pub fn fits(&self, mask: &FlowMask) -> bool {
         self.install == Install::Flow
             && self.missing.is_empty()
             && self.effects.is_empty()
-            && self.actions == installed
             && mask.covers(&self.mask)
+    }
+
+    /// Whether an installed flow may stay as it is: it fits, and the actions are equal (`installed`
+    /// with netlink port ids set to 0).
+    pub fn upholds(&self, installed: &[Action], mask: &FlowMask) -> bool {
+        self.fits(mask) && self.actions == installed
     }
 }

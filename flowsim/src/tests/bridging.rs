@@ -100,7 +100,7 @@ fn a_source_is_learned_where_it_appears_and_taught_once() {
         port: port_id(1),
     };
     let seen = run(&world, 1, &hello(1, BROADCAST));
-    assert_eq!(seen.outcome.effects, [learn.clone()]);
+    assert_eq!(seen.outcome.effects, std::slice::from_ref(&learn));
     learned(&mut world, 0, 1, 1);
     let seen = run(&world, 1, &hello(1, BROADCAST));
     assert_eq!(seen.outcome.effects, []);
@@ -251,6 +251,17 @@ fn what_is_not_loaded_is_asked_for_one_by_one() {
     }
     let outcome = super::run::judge(&world, &snapshot, &key, Default::default());
     assert_eq!(outcome.reason, Reason::FloodGroup(bridge_id(0)));
+}
+
+#[test]
+fn a_packet_that_waits_for_an_object_teaches_nothing_yet() {
+    let mut world = office();
+    learned(&mut world, 0, 2, 2);
+    let key = super::extract::extract(&hello(1, station(2)).bytes(), 1).unwrap();
+    let snapshot = snapshot(&world).forget(&[port_id(2).into()]).0;
+    let outcome = super::run::judge(&world, &snapshot, &key, Default::default());
+    assert_eq!(outcome.missing, [port_id(2).into()]);
+    assert_eq!(outcome.effects, []);
 }
 
 #[test]

@@ -48,6 +48,10 @@ fn a_flow_is_kept_if_its_actions_are_equal_and_what_is_read_lies_within_its_mask
     assert!(outcome.upholds(&outcome.actions, &wider));
     assert!(!outcome.upholds(&outcome.actions, &FlowMask::new()));
     assert!(!outcome.upholds(&[Action::Output(1)], &outcome.mask));
+    assert!(
+        outcome.fits(&outcome.mask),
+        "other actions can be written into it"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A change that shares no tag with an outcome leaves the outcome as it is.
 
 use std::collections::BTreeSet;
+use std::slice;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -35,7 +36,7 @@ proptest! {
             .filter(|(_, outcome)| outcome.install == Install::Flow)
             .collect();
         for change in changes(&before, &after) {
-            let (snapshot, tags) = start.apply(2, &[change.clone()]);
+            let (snapshot, tags) = start.apply(2, slice::from_ref(&change));
             check(&kept, &before, &snapshot, &tags, &change)?;
         }
         let (snapshot, tags) = start.with_local(&after.local);
