@@ -14,7 +14,8 @@ pub struct FlowKey {
     present: u64,
     /// Geneve options as they stand in the tunnel header.
     pub tunnel_options: Vec<u8>,
-    /// Attributes that this version does not know, and where they stood, kept as they came.
+    /// Attributes that this version does not know, and where they stood, kept as they came; in the order
+    /// of [`Nesting`].
     pub unknown: Vec<(Nesting, UnknownAttr)>,
 }
 

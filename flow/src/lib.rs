@@ -13,6 +13,7 @@ pub mod attr;
 pub mod codec;
 pub mod dictionary;
 pub mod field;
+pub mod fuzz;
 pub mod header;
 pub mod key;
 pub mod mask;

@@ -117,25 +117,28 @@ impl FlowMask {
     }
 
     /// Whether two keys agree in every bit that counts. A field that counts must be present in both
-    /// or in neither: "absent" and 0 differ.
+    /// or in neither: "absent" and 0 differ. If anything of the tunnel header counts, so does its
+    /// address family.
     pub fn agree(&self, one: &FlowKey, other: &FlowKey) -> bool {
         Field::ALL.iter().all(|&field| {
             let bits = self.get(field);
             bits == 0
                 || (one.has(field) == other.has(field)
                     && (one.get_or_zero(field) ^ other.get_or_zero(field)) & bits == 0)
-        }) && agree_bytes(
-            &self.tunnel_options,
-            &one.tunnel_options,
-            &other.tunnel_options,
-        ) && self.unknown.iter().all(|(nesting, mask)| {
-            let in_one = find(&one.unknown, *nesting, mask.kind);
-            let in_other = find(&other.unknown, *nesting, mask.kind);
-            match (in_one, in_other) {
-                (Some(one), Some(other)) => agree_bytes(&mask.payload, one, other),
-                (one, other) => one == other || mask.payload.iter().all(|&bits| bits == 0),
-            }
-        })
+        }) && (!self.asks_tunnel() || tunnel_family(one) == tunnel_family(other))
+            && agree_bytes(
+                &self.tunnel_options,
+                &one.tunnel_options,
+                &other.tunnel_options,
+            )
+            && self.unknown.iter().all(|(nesting, mask)| {
+                let in_one = find(&one.unknown, *nesting, mask.kind);
+                let in_other = find(&other.unknown, *nesting, mask.kind);
+                match (in_one, in_other) {
+                    (Some(one), Some(other)) => agree_bytes(&mask.payload, one, other),
+                    (one, other) => one == other || mask.payload.iter().all(|&bits| bits == 0),
+                }
+            })
     }
 
     /// The key with the bits that do not count set to 0.
@@ -174,6 +177,12 @@ impl FlowMask {
                 .iter()
                 .any(|&(nesting, _)| nesting == Nesting::Tunnel)
     }
+}
+
+/// Whether the key's tunnel header is of IPv6; none if it has no tunnel header.
+fn tunnel_family(key: &FlowKey) -> Option<bool> {
+    key.has_tunnel()
+        .then(|| TUNNEL_V6.iter().any(|&field| key.has(field)))
 }
 
 fn find(unknown: &[(Nesting, UnknownAttr)], nesting: Nesting, kind: u16) -> Option<&[u8]> {

@@ -121,6 +121,8 @@ fn finish(level: &Level<'_>, headers: &Headers, key: &mut FlowKey) -> Result<(),
     if let Some(ethertype) = level.ethertype {
         key.set(Field::EthType, ethertype.into());
     }
+    // The order of attributes means nothing: what is nested alike stands together.
+    key.unknown.sort_by_key(|&(nesting, _)| nesting);
     Ok(headers.check(key)?)
 }
 

@@ -57,11 +57,17 @@ pub fn decode_mask(bytes: &[u8], key: &FlowKey) -> Result<FlowMask, DecodeError>
             .set(Field::EthType, level.ethertype.unwrap_or(0).into());
     }
     let mut mask = reader.mask;
+    mask.unknown.sort_by_key(|&(nesting, _)| nesting);
     // The kernel's port numbers have 16 bits; of their mask it shows the upper 16 as set, always.
     if mask.get(Field::InPort) & 0xffff == 0 {
         mask.set(Field::InPort, 0);
     }
     mask.add_implied(key);
+    if key.has_tunnel() && !(mask.is_full(&TUNNEL_V4) && mask.is_full(&TUNNEL_V6)) {
+        for field in other_family(key) {
+            mask.set(field, 0);
+        }
+    }
     Ok(mask)
 }
 
@@ -183,6 +189,16 @@ pub fn encode_mask(mask: &FlowMask, key: &FlowKey, out: &mut Vec<u8>) -> Result<
     shape.write(|field| mask.get(field), tunnel, out)
 }
 
+/// The outer addresses that the key does not have. That packets lack them, too, the kernel compares as
+/// soon as it compares anything of the tunnel.
+fn other_family(key: &FlowKey) -> [Field; 2] {
+    if TUNNEL_V6.iter().any(|&field| key.has(field)) {
+        TUNNEL_V4
+    } else {
+        TUNNEL_V6
+    }
+}
+
 const TAG_FIELDS: u64 = Field::VlanTci.bit()
     | Field::VlanTpid.bit()
     | Field::InnerVlanTci.bit()
@@ -193,11 +209,7 @@ const TAG_FIELDS: u64 = Field::VlanTci.bit()
 /// and the rest of it is zero.
 fn write_tunnel(mask: &FlowMask, key: &FlowKey, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let both = mask.is_full(&TUNNEL_V4) && mask.is_full(&TUNNEL_V6);
-    let left_out = if both || TUNNEL_V6.iter().any(|&field| key.has(field)) {
-        TUNNEL_V4
-    } else {
-        TUNNEL_V6
-    };
+    let left_out = if both { TUNNEL_V4 } else { other_family(key) };
     let mut options = mask.tunnel_options.clone();
     if options.len() > key.tunnel_options.len() {
         return Err(EncodeError::OptionsLength {

@@ -1,5 +1,6 @@
 //! Reads keys and flows.
 
+use crate::attr::{NESTED, NET_BYTE_ORDER};
 use crate::codec::{TAGS, Tag, kind};
 use crate::field::Field;
 use crate::header::{Header, Style};
@@ -45,6 +46,7 @@ pub(super) struct Target {
 #[derive(Default)]
 struct Level {
     ethertype: Option<(u128, u128)>,
+    absent: bool,
     tci: Option<(u128, u128)>,
     encap: bool,
 }
@@ -104,6 +106,8 @@ impl Target {
             self.parse_item(&mut cursor, &TAGS, Nesting::Top, &mut level)?;
         }
         self.end_level(&cursor, &TAGS, &level)?;
+        self.key.unknown.sort_by_key(|&(nesting, _)| nesting);
+        self.mask.unknown.sort_by_key(|&(nesting, _)| nesting);
         match self.headers.check(&self.key) {
             Ok(()) => Ok(()),
             Err(problem) => cursor.fail(Problem::Headers(problem)),
@@ -122,6 +126,7 @@ impl Target {
         cursor.expect("(")?;
         let twice = match name {
             "eth_type" => {
+                level.absent = cursor.rest().starts_with("0/");
                 let parsed = value::parse(cursor, Style::Hex, Field::EthType)?;
                 cursor.expect(")")?;
                 level.ethertype.replace(parsed).is_some()
@@ -186,8 +191,8 @@ impl Target {
         let at = cursor.at();
         match (tags, level.tci, level.encap) {
             (_, None, false) => match level.ethertype {
-                // Not 0, but absent: an LLC frame.
-                Some((0, bits)) if bits != 0 => {
+                // Written as `0/…`, it is not 0 but absent: an LLC frame.
+                Some((_, bits)) if level.absent => {
                     self.mask.set(Field::EthType, bits);
                 }
                 Some(parsed) => self.put(cursor, at, Field::EthType, parsed)?,
@@ -245,6 +250,7 @@ impl Target {
 
 /// Whether an attribute's type is not one that has a name in the text form.
 fn is_unknown(number: u16, nesting: Nesting) -> bool {
+    let number = number & !(NESTED | NET_BYTE_ORDER);
     nesting == Nesting::Tunnel
         || (Header::from_kind(number).is_none()
             && !matches!(

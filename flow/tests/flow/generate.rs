@@ -299,12 +299,7 @@ pub(crate) fn key_with_unknown() -> impl Strategy<Value = FlowKey> {
                     key.unknown.push((nestings[at % nestings.len()], attr));
                 }
             }
-            key.unknown.sort_by_key(|&(nesting, _)| match nesting {
-                Nesting::Tunnel => 0,
-                Nesting::Top => 1,
-                Nesting::Encap => 2,
-                Nesting::InnerEncap => 3,
-            });
+            key.unknown.sort_by_key(|&(nesting, _)| nesting);
             key
         })
 }

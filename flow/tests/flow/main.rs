@@ -3,5 +3,6 @@
 mod codec;
 mod dictionary;
 mod generate;
+mod hostile;
 mod oracle;
 mod text;

@@ -298,6 +298,12 @@ proptest! {
     ) {
         mask.add_field(Field::EthType).add_field(Field::IpProto).add_field(Field::IpFrag);
         mask.add_field(Field::IcmpType).add_implied(&key);
+        // The short text shows the tunnel's address family by its addresses only.
+        for field in [Field::TunV4Dst, Field::TunV6Dst] {
+            if key.has(field) {
+                mask.add_field(field);
+            }
+        }
         let mask = {
             let mut shown = shown(&key, &mask);
             shown.add_field(Field::EthType);
