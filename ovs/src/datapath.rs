@@ -1,18 +1,13 @@
 //! The trait that everything above a datapath is written against, and its vocabulary.
 
-use std::fmt;
 use std::time::Duration;
 
-use weft_flow::{Action, FlowKey, FlowMask};
+use weft_flow::{Action, FlowKey, FlowMask, Ufid};
 
 use crate::error::Error;
 use crate::monitor::DatapathMonitor;
 use crate::upcall::UpcallSource;
 use crate::vport::{NewVport, Vport};
-
-/// A flow's unique id, chosen by who puts it (`OVS_FLOW_ATTR_UFID`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Ufid(pub u128);
 
 /// A handle on one datapath. A thread has its own ([`Datapath::fork`]).
 pub trait Datapath: Send {
@@ -205,20 +200,4 @@ pub struct Writes {
     pub datapath: u64,
     /// System calls that carried flow and packet operations.
     pub batches: u64,
-}
-
-impl fmt::Display for Ufid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = format!("{:032x}", self.0);
-        let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
-        write!(
-            f,
-            "{}-{}-{}-{}-{}",
-            part(0, 8),
-            part(8, 12),
-            part(12, 16),
-            part(16, 20),
-            part(20, 32)
-        )
-    }
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use nix::errno::Errno;
+use weft_flow::Ufid;
 
-use crate::datapath::Ufid;
 use crate::nl::requests::Failure;
 
 /// An operation failed.

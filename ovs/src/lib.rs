@@ -10,9 +10,11 @@
 //! What it does not do: no policy, no links or addresses (that is rtnetlink), no connection tracking
 //! tables (ctnetlink), no retries beyond a dump that the kernel calls interrupted.
 
+mod bytes;
 mod counters;
 pub mod datapath;
 pub mod error;
+pub mod extract;
 pub mod kernel;
 pub mod monitor;
 mod nl;
@@ -20,9 +22,10 @@ pub mod upcall;
 pub mod vport;
 
 pub use datapath::{
-    BadFlow, Datapath, DatapathInfo, DumpedFlow, FlowStats, Op, OpReply, PutMode, Ufid, Writes,
+    BadFlow, Datapath, DatapathInfo, DumpedFlow, FlowStats, Op, OpReply, PutMode, Writes,
 };
 pub use error::{Attempt, Error};
+pub use extract::extract;
 pub use kernel::{Capabilities, KernelDatapath, OpenMode};
 pub use monitor::{DatapathEvent, DatapathMonitor};
 pub use upcall::{Upcall, UpcallBuffer, UpcallKind, UpcallSource};

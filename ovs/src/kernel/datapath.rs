@@ -7,12 +7,13 @@
 
 use std::sync::Arc;
 
-use weft_flow::attr::{Attrs, PutAttr};
+use weft_flow::Ufid;
+use weft_flow::attr::{Attrs, PutAttr, TooLong};
 
 use super::uapi::{dp, flow as flow_uapi, vport as vport_uapi};
 use super::{Families, Identity, KernelMonitor, KernelUpcalls, batch, flow, vport};
 use crate::counters::Counters;
-use crate::datapath::{BadFlow, Datapath, DatapathInfo, DumpedFlow, Op, OpReply, Ufid, Writes};
+use crate::datapath::{BadFlow, Datapath, DatapathInfo, DumpedFlow, Op, OpReply, Writes};
 use crate::error::{Attempt, Error, What};
 use crate::monitor::DatapathMonitor;
 use crate::nl::message::{Header, flag};
@@ -108,7 +109,7 @@ impl KernelDatapath {
         &mut self,
         what: What,
         (command, flags): (u8, u16),
-        fill: impl FnOnce(&mut Vec<u8>) -> Result<(), weft_flow::attr::TooLong>,
+        fill: impl FnOnce(&mut Vec<u8>) -> Result<(), TooLong>,
     ) -> Result<Option<Vport>, Error> {
         self.counters.own().ports.add(1);
         let header = self.port_header(command, flags);

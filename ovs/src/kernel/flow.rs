@@ -7,10 +7,10 @@ use weft_flow::attr::{Attr, Attrs, PutAttr};
 use weft_flow::codec::{
     EncodeError, decode_actions, decode_key, decode_mask, encode_actions, encode_key, encode_mask,
 };
-use weft_flow::{Action, FlowKey, FlowMask};
+use weft_flow::{Action, FlowKey, FlowMask, Ufid};
 
 use super::uapi::flow;
-use crate::datapath::{DumpedFlow, FlowStats, Ufid};
+use crate::datapath::{DumpedFlow, FlowStats};
 use crate::nl::requests::Failure;
 
 /// Appends what puts a flow or sets its actions.
@@ -46,7 +46,7 @@ pub(super) fn encode_unnamed(key: &FlowKey, out: &mut Vec<u8>) -> Result<(), Enc
 
 /// Appends what names a flow.
 pub(super) fn encode_ufid(ufid: Ufid, out: &mut Vec<u8>) {
-    out.put_array(flow::UFID, &ufid.0.to_be_bytes());
+    out.put_array(flow::UFID, &ufid.0);
 }
 
 /// What a flow in a dump is made of; the parts still undecoded.
@@ -112,9 +112,7 @@ fn content(parts: &Parts<'_>) -> Result<DumpedFlow, Failure> {
 
 /// Others may use shorter ids; only ours can be named by this program.
 fn ufid(attr: &Attr<'_>) -> Option<Ufid> {
-    attr.array()
-        .ok()
-        .map(|bytes| Ufid(u128::from_be_bytes(*bytes)))
+    attr.array().ok().map(|bytes| Ufid(*bytes))
 }
 
 /// The kernel's monotonic clock in milliseconds, which flows' times of use are on.

@@ -9,11 +9,10 @@ use nix::errno::Errno;
 use weft_flow::action::Ct;
 use weft_flow::attr::PutAttr;
 use weft_flow::key::UnknownAttr;
-use weft_flow::{Action, Field, FlowKey, FlowMask};
+use weft_flow::{Action, Field, FlowKey, FlowMask, Ufid};
 
 use super::uapi::{flow as flow_uapi, meter};
 use super::{KernelDatapath, flow};
-use crate::datapath::Ufid;
 use crate::error::{Error, What};
 use crate::nl::family::Family;
 use crate::nl::message::{Header, flag};
@@ -103,7 +102,7 @@ fn attr(put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 }
 
 /// The probe flows' id; nothing else has it.
-const UFID: Ufid = Ufid(0x7765_6674_2070_726f_6265_0000_0000_0001);
+const UFID: Ufid = Ufid(*b"weft probe flow ");
 /// The highest port number that the kernel takes.
 const UNUSED_PORT: u128 = 65_534;
 /// An IP protocol for experiments (RFC 3692): no header is looked for after it.

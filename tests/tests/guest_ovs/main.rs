@@ -1,0 +1,13 @@
+//! The crate `weft-ovs` on a kernel that has openvswitch.
+//!
+//! A datapath belongs to a network namespace: each test has its own, which goes with all that is in it
+//! when the test's thread has left it.
+
+mod datapath;
+mod dpctl;
+mod extraction;
+mod flows;
+mod guard;
+mod ports;
+mod support;
+mod upcalls;
