@@ -197,6 +197,18 @@ impl Network {
 }
 
 #[test]
+fn a_udp_checksum_of_zero_is_sent_as_all_ones() {
+    let sum = |xid: [u8; 4]| {
+        let reply = Network::default().reply(&Client::discover().set(4, &xid).bytes());
+        let frame = frame::reply(&reply, SERVER_MAC);
+        [frame[UDP + 6], frame[UDP + 7]]
+    };
+    // The sum without the complement plus its complement is all ones, the complement of which is 0.
+    let [high, low] = sum([0; 4]);
+    assert_eq!(sum([0, 0, high, low]), [0xff, 0xff]);
+}
+
+#[test]
 fn a_client_is_told_by_protocol_and_ports() {
     assert!(is_client_message(17, 68, 67));
     for (protocol, source, destination) in [(6, 68, 67), (17, 67, 68), (17, 68, 68), (0, 0, 0)] {

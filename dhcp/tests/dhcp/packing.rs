@@ -88,6 +88,16 @@ fn one_field_is_overloaded_if_one_suffices() {
 }
 
 #[test]
+fn an_overloaded_reply_still_fits_in_the_clients_datagram() {
+    for filling in 200..=room(576) - HEAD {
+        let reply = with_options(&[filling, 100]).reply(&Client::discover().bytes());
+        assert!(reply.payload.len() + 28 <= 576, "{filling}");
+        let offer = Walked::read(&reply.payload);
+        assert_eq!(offer.value(225).len(), 100, "{filling}");
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_left_out_as_a_whole_by_priority() {
     let network = with_options(&[200, 130, 130, 30]);
     let bytes = Client::discover().asks_for(&[226]).bytes();

@@ -109,10 +109,12 @@ fn the_hosts_options_win_over_the_subnets_and_those_over_the_built_in() {
     assert_eq!(dns(&network), [1, 1, 1, 1]);
     let network = network.host_option("6", "2.2.2.2");
     assert_eq!(dns(&network), [2, 2, 2, 2]);
+    let network = network.host_option("dns-server", "2.2.2.3");
+    assert_eq!(dns(&network), [2, 2, 2, 3], "the later of two alike");
     let network = network.subnet_option("tag:!ipxe,6", "3.3.3.3");
     assert_eq!(
         dns(&network),
-        [2, 2, 2, 2],
+        [2, 2, 2, 3],
         "the host's, whatever the subnet's conditions"
     );
     let network = network

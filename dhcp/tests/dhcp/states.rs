@@ -286,6 +286,20 @@ fn a_message_to_a_tenants_own_server_goes_on() {
 }
 
 #[test]
+fn the_last_address_of_a_point_to_point_subnet_is_not_broadcast() {
+    let mut network = Network::default();
+    network.subnet.prefix = "10.0.0.4/31".parse().unwrap();
+    let destination = ASSIGNED;
+    let bytes = Client::discover().bytes();
+    let mut request = network.request(&bytes);
+    request.destination = destination;
+    assert_eq!(
+        not_ours(&request),
+        NotOurs::OtherDestination { destination }
+    );
+}
+
+#[test]
 fn hardware_that_is_not_ethernet_goes_on() {
     let network = Network::default();
     for (htype, hlen) in [(6, 6), (1, 8), (1, 0), (32, 16)] {
