@@ -13,7 +13,7 @@ use weft_topology::{Snapshot, Tag};
 
 use super::inbox::{Message, inbox};
 use super::run::Worker;
-use super::shared::{RECEIVE_BUFFER, Settings, Shared};
+use super::shared::{RECEIVE_BUFFER, Settings, Shared, monotonic_clock};
 use super::sweep::Sweeper;
 use crate::hot::{Event, Hot, HotError, Start};
 
@@ -48,7 +48,11 @@ struct RunningSweeper {
 /// Starts the hot path, a worker a core.
 pub fn start(start: Start) -> Result<Arc<dyn Hot>, HotError> {
     let settings = Settings::new(start.limits, start.exact_flows);
-    let shared = Arc::new(Shared::new(start.snapshot.clone(), start.events));
+    let shared = Arc::new(Shared::new(
+        start.snapshot.clone(),
+        start.events,
+        monotonic_clock(),
+    ));
     let count = std::thread::available_parallelism().map_or(1, usize::from);
     let mut postboxes = Vec::new();
     let mut workers = Vec::new();

@@ -42,13 +42,22 @@ pub(super) struct Shared {
     snapshot: ArcSwap<Snapshot>,
     owners: ArcSwap<HashMap<u32, usize>>,
     events: UnboundedSender<Event>,
-    began: Instant,
+    clock: Clock,
 }
+
+/// The time, as the workers see it. Tests bring their own.
+pub(super) type Clock = Box<dyn Fn() -> Time + Send + Sync>;
 
 /// How many workers still have to pass each epoch that was published, the oldest first.
 #[derive(Default)]
 struct Epochs {
     pending: std::collections::VecDeque<(Epoch, usize)>,
+}
+
+/// Milliseconds since now.
+pub(super) fn monotonic_clock() -> Clock {
+    let began = Instant::now();
+    Box::new(move || Time(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)))
 }
 
 impl Settings {
@@ -62,7 +71,11 @@ impl Settings {
 }
 
 impl Shared {
-    pub(super) fn new(snapshot: Arc<Snapshot>, events: UnboundedSender<Event>) -> Self {
+    pub(super) fn new(
+        snapshot: Arc<Snapshot>,
+        events: UnboundedSender<Event>,
+        clock: Clock,
+    ) -> Self {
         Self {
             learned: MacTable::default(),
             parked: Arc::default(),
@@ -73,7 +86,7 @@ impl Shared {
             snapshot: ArcSwap::new(snapshot),
             owners: ArcSwap::default(),
             events,
-            began: Instant::now(),
+            clock,
         }
     }
 
@@ -85,7 +98,7 @@ impl Shared {
     }
 
     pub(super) fn now(&self) -> Time {
-        Time(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
+        (self.clock)()
     }
 
     /// Tells the control side; one that has ended needs no news.
