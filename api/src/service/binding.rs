@@ -9,6 +9,7 @@
 //! | another interface of this host, which is not | nothing | moved |
 //! | | another port | refused |
 
+use weft_store::Revision;
 use weft_topology::id::{HostId, PortId};
 use weft_topology::port::{Binding, Port};
 use weft_topology::{Change, ObjectId};
@@ -18,32 +19,33 @@ use crate::error::ApiError;
 use crate::model::Model;
 
 impl Service {
-    /// Binds a port to an interface of a host. No tunnel zone is needed.
-    pub(crate) async fn bind(&self, port: PortId, wanted: Binding) -> Result<(), ApiError> {
+    /// Binds a port to an interface of a host. No tunnel zone is needed. Returns the revision at which it
+    /// is so.
+    pub(crate) async fn bind(&self, port: PortId, wanted: Binding) -> Result<Revision, ApiError> {
         let state = self.host_state(wanted.host);
-        self.write(|model| {
+        let plan = |model: &Model| {
             let present = |interface: &str| state.has_interface(interface);
             Ok((bound(model, port, &wanted, present)?, ()))
-        })
-        .await
+        };
+        self.write_at(plan).await.map(|((), revision)| revision)
     }
 
-    /// Releases a port from a host, if that has it. Returns whether it had.
-    pub(crate) async fn unbind(&self, port: PortId, host: HostId) -> Result<bool, ApiError> {
-        self.write(|model| {
+    /// Releases a port from a host, if that has it. Returns the revision at which it has it not.
+    pub(crate) async fn unbind(&self, port: PortId, host: HostId) -> Result<Revision, ApiError> {
+        let plan = |model: &Model| {
             let Some(old) = model.topology.port(port) else {
-                return Ok((Vec::new(), false));
+                return Ok((Vec::new(), ()));
             };
             let here = |binding: &Binding| binding.host == host;
             if !old.binding.as_ref().is_some_and(here) {
-                return Ok((Vec::new(), false));
+                return Ok((Vec::new(), ()));
             }
             let mut new = Port::clone(old);
             new.binding = None;
             new.previous_host = Some(host);
-            Ok((vec![Change::Put(new.into())], true))
-        })
-        .await
+            Ok((vec![Change::Put(new.into())], ()))
+        };
+        self.write_at(plan).await.map(|((), revision)| revision)
     }
 }
 

@@ -46,6 +46,14 @@ impl Service {
         &self,
         plan: impl Fn(&Model) -> Result<(Vec<Change>, T), ApiError>,
     ) -> Result<T, ApiError> {
+        self.write_at(plan).await.map(|(value, _)| value)
+    }
+
+    /// The same, with the revision at which it was so.
+    pub(crate) async fn write_at<T>(
+        &self,
+        plan: impl Fn(&Model) -> Result<(Vec<Change>, T), ApiError>,
+    ) -> Result<(T, Revision), ApiError> {
         let mut moved = None;
         for _ in 0..ATTEMPTS {
             let mut head = self.head.lock().await;
@@ -54,7 +62,7 @@ impl Service {
             let Some((txn, next)) = transaction(&model, changes)? else {
                 drop(head);
                 self.visible(model.revision).await?;
-                return Ok(value);
+                return Ok((value, model.revision));
             };
             let rewinds = head.rewinds;
             let committed = self.store.commit(txn);
@@ -64,7 +72,7 @@ impl Service {
             match committed.await {
                 Ok(revision) => {
                     self.visible(revision).await?;
-                    return Ok(value);
+                    return Ok((value, revision));
                 }
                 Err(CommitError::Conflict(conflict)) => {
                     self.rewind(rewinds).await?;

@@ -2,9 +2,9 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use weft_topology::port::Binding;
-use weft_wire::host::BindingRequest;
+use weft_wire::host::{BindingAnswer, BindingRequest};
 
 use crate::error::ApiError;
 use crate::http::Call;
@@ -14,14 +14,16 @@ use crate::resources::App;
 pub(super) async fn bind(State(app): State<App>, call: Call) -> Result<Response, ApiError> {
     let host = super::host_of(&app, &call)?;
     let BindingRequest { port, interface } = super::message(&call)?;
-    app.bind(port, Binding { host, interface }).await?;
-    Ok(StatusCode::CREATED.into_response())
+    let revision = app.bind(port, Binding { host, interface }).await?;
+    let mut answer = super::answer(&BindingAnswer { revision });
+    *answer.status_mut() = StatusCode::CREATED;
+    Ok(answer)
 }
 
-/// 204 when the host does not have the port, also when it had not: an unplug that is repeated, or
+/// 200 when the host does not have the port, also when it had not: an unplug that is repeated, or
 /// whose port was deleted, is done.
 pub(super) async fn unbind(State(app): State<App>, call: Call) -> Result<Response, ApiError> {
     let host = super::host_of(&app, &call)?;
-    app.unbind(call.args.id("port")?, host).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let revision = app.unbind(call.args.id("port")?, host).await?;
+    Ok(super::answer(&BindingAnswer { revision }))
 }

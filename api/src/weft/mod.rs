@@ -2,6 +2,7 @@
 
 mod bindings;
 mod interest;
+mod ports;
 mod registration;
 mod state;
 mod sync;
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> Router<App> {
             &format!("{HOST}/bindings/{{port}}"),
             delete(bindings::unbind),
         )
+        .route("/ports", get(ports::find))
         .route("/sync", get(sync::status))
 }
 
