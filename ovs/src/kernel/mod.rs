@@ -17,7 +17,7 @@ mod vport;
 pub use datapath::{KernelDatapath, OpenMode};
 pub use families::Families;
 pub use monitor::KernelMonitor;
-pub use probe::Capabilities;
+pub use probe::{Capabilities, OptionalAction};
 pub use upcall::KernelUpcalls;
 
 use crate::error::{Attempt, Error, What};
