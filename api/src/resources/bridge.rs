@@ -30,7 +30,7 @@ struct Bridge {
     tenant_id: Option<String>,
     #[serde(default)]
     name: String,
-    #[serde(default = "super::option::yes")]
+    #[serde(default = "super::generic::yes")]
     admin_state_up: bool,
     #[serde(default)]
     inbound_filter_id: Option<Uuid>,

@@ -7,8 +7,8 @@ use axum::Router;
 use serde::{Deserialize, Serialize};
 use weft_topology::{Kind, MacAddr, Object, Topology, dhcp};
 
+use super::dhcp_option::DhcpOption;
 use super::generic::{self, Resource, missing};
-use super::option::DhcpOption;
 use super::{App, View, dhcp_subnet};
 use crate::error::ApiError;
 use crate::http::Media;
@@ -84,7 +84,7 @@ impl Resource for DhcpHost {
             mac: self.mac_addr,
             addr: self.ip_addr,
             name: self.name,
-            options: DhcpOption::objects(self.extra_dhcp_opts),
+            options: DhcpOption::objects(self.extra_dhcp_opts)?,
         })
     }
 

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use weft_topology::dhcp::{self, StaticRoute};
 use weft_topology::{Kind, Object, Topology};
 
+use super::dhcp_option::DhcpOption;
 use super::generic::{self, Resource, missing};
-use super::option::DhcpOption;
 use super::{App, View, bridge};
 use crate::error::ApiError;
 use crate::http::path::Args;
@@ -46,7 +46,7 @@ struct DhcpSubnet {
     interface_mtu: Option<Number<u16>>,
     #[serde(default)]
     opt121_routes: Vec<Opt121Route>,
-    #[serde(default = "super::option::yes")]
+    #[serde(default = "super::generic::yes")]
     enabled: bool,
     /// Weft's own: how long a lease lasts.
     #[serde(default)]
@@ -156,7 +156,7 @@ impl Resource for DhcpSubnet {
             dns_servers: self.dns_server_addrs,
             interface_mtu: self.interface_mtu.map(|mtu| mtu.0).filter(|mtu| *mtu != 0),
             lease_seconds: self.lease_seconds.map(|seconds| seconds.0),
-            options: DhcpOption::objects(self.extra_dhcp_opts),
+            options: DhcpOption::objects(self.extra_dhcp_opts)?,
         })
     }
 

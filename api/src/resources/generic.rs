@@ -189,6 +189,11 @@ pub(super) fn created(urls: &Urls, path: &str) -> Response {
     response
 }
 
+/// The default of what is on unless said otherwise.
+pub(super) fn yes() -> bool {
+    true
+}
+
 /// 404 for an object.
 pub(super) fn missing(id: impl Into<ObjectId>) -> ApiError {
     ApiError::NotFound(format!("there is no {}", id.into()))

@@ -38,7 +38,7 @@ pub(super) struct Port {
     kind: Option<String>,
     #[serde(default)]
     tenant_id: Option<String>,
-    #[serde(default = "super::option::yes")]
+    #[serde(default = "super::generic::yes")]
     admin_state_up: bool,
     #[serde(default)]
     inbound_filter_id: Option<Uuid>,

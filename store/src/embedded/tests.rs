@@ -200,7 +200,7 @@ fn transaction(n: u64) -> Txn {
         put(&format!("a{}", n % 11), &json),
         put(&format!("b{}", n % 5), &json),
     ];
-    if n % 3 == 0 {
+    if n.is_multiple_of(3) {
         ops.push(delete(&format!("c{}", n % 4)));
     } else {
         ops.push(put(&format!("c{}", n % 4), &json));
