@@ -40,29 +40,28 @@ impl Media {
     /// The type that an answer has, for a request's `Accept`.
     pub(crate) fn answer(self, headers: &HeaderMap) -> Result<String, ApiError> {
         let own = || self.text(self.versions.first().copied().unwrap_or(1));
-        let wanted = values(headers, &header::ACCEPT);
-        if wanted.is_empty() {
+        let mut given = headers.get_all(header::ACCEPT).iter();
+        if given.all(|value| value.is_empty()) {
             return Ok(own());
         }
-        for wanted in &wanted {
+        for wanted in values(headers, &header::ACCEPT) {
             match wanted.as_str() {
                 "*/*" | "application/*" => return Ok(own()),
-                PLAIN => return Ok(PLAIN.to_owned()),
-                other if self.is(other) => return Ok(other.to_owned()),
+                other if is_plain(other) => return Ok(PLAIN.to_owned()),
+                other if self.is(other) => return Ok(wanted),
                 _ => {}
             }
         }
+        let own = own();
         Err(ApiError::NotAcceptable(format!(
-            "this is served as {} or {PLAIN}, not as {}",
-            own(),
-            wanted.join(", ")
+            "this is served as {own} or {PLAIN}, and Accept takes neither"
         )))
     }
 
     /// Checks the type of a request's body.
     pub(crate) fn check_body(self, headers: &HeaderMap) -> Result<(), ApiError> {
         for sent in values(headers, &header::CONTENT_TYPE) {
-            if sent != PLAIN && !self.is(&sent) {
+            if !is_plain(&sent) && !self.is(&sent) {
                 return Err(ApiError::NotAcceptable(format!(
                     "a body of type {sent} is not taken here; send {} or {PLAIN}",
                     self.text(self.versions.first().copied().unwrap_or(1))
@@ -82,6 +81,10 @@ impl Media {
         let collection = if self.collection { "collection." } else { "" };
         format!("{PREFIX}{collection}{}-v{version}+json", self.name)
     }
+}
+
+fn is_plain(text: &str) -> bool {
+    text.eq_ignore_ascii_case(PLAIN)
 }
 
 /// The media types in a header, without their parameters; those with `q=0` are left out.
@@ -152,7 +155,12 @@ mod tests {
             ),
             None
         );
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_gets_nothing_and_an_empty_header_says_nothing() {
         assert_eq!(answer(BRIDGE, "*/*;q=0"), None);
+        assert!(answer(BRIDGE, "").is_some());
     }
 
     #[test]
