@@ -19,6 +19,7 @@
 pub mod bridge;
 pub mod chain;
 pub mod dhcp;
+pub mod follow;
 pub mod host;
 pub mod id;
 pub mod object;

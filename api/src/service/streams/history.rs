@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use weft_store::Revision;
-use weft_topology::ObjectId;
+use weft_topology::{Object, ObjectId};
 
-use super::concern::brought_by;
 use crate::model::Model;
 
 /// How many changed objects are remembered. A stream that is further behind lists anew.
@@ -42,7 +41,7 @@ impl History {
         let moved = changed.into_iter().map(|id| {
             let states = [before.topology.object(id), after.topology.object(id)];
             let mut concerned: Vec<ObjectId> =
-                states.into_iter().flatten().flat_map(brought_by).collect();
+                states.into_iter().flatten().flat_map(Object::brought_by).collect();
             concerned.sort_unstable();
             concerned.dedup();
             Moved { id, concerned }

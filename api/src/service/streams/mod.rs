@@ -3,7 +3,6 @@
 //! A stream has no queue of changes. It looks at the history for what happened since it last looked,
 //! so a slow reader holds up nobody; one that falls behind the history begins anew with `relist`.
 
-mod concern;
 mod history;
 mod stream;
 

@@ -22,7 +22,6 @@ use weft_topology::id::HostId;
 use weft_topology::{Object, ObjectId};
 use weft_wire::watch::{InterestRequest, WatchLine};
 
-use super::concern::brought_by;
 use super::history::Moved;
 use crate::model::Model;
 use crate::service::Service;
@@ -233,7 +232,7 @@ impl HostStream {
     /// Puts in line an object and all that an interest in it brings.
     fn list(&mut self, model: &Model, id: ObjectId) {
         self.state(model, id);
-        let brought = |object: &&Object| brought_by(object).contains(&id);
+        let brought = |object: &&Object| object.brought_by().contains(&id);
         for object in model.topology.referrers(id).filter(brought) {
             self.state(model, object.id());
         }
