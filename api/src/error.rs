@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use weft_store::{CommitError, Conflict, StoreError};
-use weft_topology::{Problem, ValidationError};
+use weft_topology::{ObjectId, Problem, ValidationError};
 
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +36,9 @@ pub(crate) enum ApiError {
     /// Something else is in the way: a duplicate, a user of the object, a change at the same time.
     #[error("{0}")]
     Conflict(String),
+    /// Values that another object has, or objects that others need.
+    #[error("it is in conflict with other objects: {}", list(.0))]
+    InTheWay(Vec<InvalidProperty>),
     /// The body is too large.
     #[error("the body is larger than {limit} bytes")]
     TooLarge {
@@ -50,6 +53,9 @@ pub(crate) enum ApiError {
 /// A property that has a value it cannot have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct InvalidProperty {
+    /// The object that has it, if that is known.
+    #[serde(skip)]
+    pub(crate) object: Option<ObjectId>,
     /// Its name in the body.
     pub(crate) property: String,
     /// What is wrong with it.
@@ -68,9 +74,24 @@ impl ApiError {
     /// One property with a value that it cannot have.
     pub(crate) fn property(property: &str, message: impl ToString) -> Self {
         ApiError::Invalid(vec![InvalidProperty {
+            object: None,
             property: property.to_owned(),
             message: message.to_string(),
         }])
+    }
+
+    /// Calls properties what bodies call them: `names` has those whose name in a body is not that of
+    /// the object's field in camel case.
+    pub(crate) fn naming(mut self, names: &[(&str, &str)]) -> Self {
+        if let ApiError::Invalid(violations) | ApiError::InTheWay(violations) = &mut self {
+            for violation in violations {
+                let known = names.iter().find(|(field, _)| *field == violation.property);
+                if let Some((_, property)) = known {
+                    violation.property = (*property).to_owned();
+                }
+            }
+        }
+        self
     }
 
     /// The status that says it.
@@ -82,7 +103,7 @@ impl ApiError {
             ApiError::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE,
             ApiError::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
-            ApiError::Conflict(_) => StatusCode::CONFLICT,
+            ApiError::Conflict(_) | ApiError::InTheWay(_) => StatusCode::CONFLICT,
             ApiError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -93,7 +114,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
         let violations = match &self {
-            ApiError::Invalid(violations) => violations.as_slice(),
+            ApiError::Invalid(violations) | ApiError::InTheWay(violations) => violations.as_slice(),
             _ => &[],
         };
         let body = Body {
@@ -120,18 +141,17 @@ impl From<ValidationError> for ApiError {
     fn from(error: ValidationError) -> Self {
         let in_the_way =
             |problem: &Problem| matches!(problem, Problem::InUse { .. } | Problem::Taken(_));
-        if error
-            .0
-            .iter()
-            .any(|violation| in_the_way(&violation.problem))
-        {
-            return ApiError::Conflict(error.to_string());
-        }
+        let conflict = error.0.iter().any(|found| in_the_way(&found.problem));
         let violations = error.0.iter().map(|violation| InvalidProperty {
+            object: Some(violation.object),
             property: camel_case(violation.field),
             message: violation.problem.to_string(),
         });
-        ApiError::Invalid(violations.collect())
+        if conflict {
+            ApiError::InTheWay(violations.collect())
+        } else {
+            ApiError::Invalid(violations.collect())
+        }
     }
 }
 
@@ -176,9 +196,14 @@ fn camel_case(field: &str) -> String {
 }
 
 fn list(violations: &[InvalidProperty]) -> String {
-    let texts: Vec<String> = violations
-        .iter()
-        .map(|violation| format!("{}: {}", violation.property, violation.message))
-        .collect();
-    texts.join("; ")
+    let texts = violations.iter().map(|violation| {
+        let InvalidProperty {
+            property, message, ..
+        } = violation;
+        match violation.object {
+            Some(object) => format!("{object}: {property}: {message}"),
+            None => format!("{property}: {message}"),
+        }
+    });
+    texts.collect::<Vec<String>>().join("; ")
 }

@@ -28,18 +28,12 @@ const WRONG_USE: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let checked = Config::read(&arguments.config).map_err(anyhow::Error::from);
-    let checked = checked.and_then(|config| {
-        let filter = EnvFilter::try_new(&config.log)
-            .with_context(|| format!("log = \"{}\" is no log level or filter", config.log))?;
-        Ok((config, filter))
-    });
-    let (config, filter) = match checked {
-        Ok(checked) => checked,
-        Err(error) => return fail(&error, WRONG_USE),
+    let config = match Config::read(&arguments.config) {
+        Ok(config) => config,
+        Err(error) => return fail(&error.into(), WRONG_USE),
     };
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(EnvFilter::new(&config.log))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();

@@ -1,13 +1,14 @@
 //! The server: store, service and connections, from start to stop.
 //!
 //! ```text
-//!  accept ─▶ a task a connection ─▶ normalise path ─▶ router ─▶ limits ─▶ handler ─▶ Service
-//!                                                        └─▶ watch (as long as its reader) ─▶ HostStream
+//!  accept ─▶ a task a connection ─▶ normalise path ─▶ router ─▶ body ─▶ limits ─▶ handler ─▶ Service
+//!                                                                └─▶ watch (as long as its reader) ─▶ HostStream
 //!  follow task: store ─▶ Service
 //! ```
 //! On stop: no new connection; streams end; requests get 4 s to finish; the store is closed.
 
 use std::future::Future;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +20,16 @@ use axum::middleware;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::TcpUserTimeout;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
 use weft_store::{Embedded, OpenError, Options, Store};
 
 use crate::config::Config;
 use crate::error::ApiError;
+use crate::http::arrival::{self, Gate};
 use crate::http::limits::{self, Limits};
 use crate::http::urls::BASE_PATH;
 use crate::service::{Service, StartError};
@@ -32,8 +37,14 @@ use crate::{resources, weft};
 
 /// How long requests may take to finish after the stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(4);
-/// How long a request's head may take to arrive.
+/// How long a request's head may take to arrive, and a connection may be idle.
 const HEAD_TIME: Duration = Duration::from_secs(10);
+/// How long a client may leave unread what was sent to it, in milliseconds.
+const UNREAD_TIME: u32 = 30_000;
+/// How long a process that had the store and the address before may take to be gone.
+const PREDECESSOR: Duration = Duration::from_secs(2);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A server that is ready: bound, its topology loaded.
 pub struct Server {
@@ -45,7 +56,7 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The address cannot be had.
-    #[error("cannot listen on {addr}: {error}")]
+    #[error("cannot listen on {addr}: {error}; {}", advice(.error))]
     Listen {
         /// The address.
         addr: SocketAddr,
@@ -63,19 +74,45 @@ pub enum ServerError {
     Follow(String),
 }
 
+fn advice(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            "another program listens there, perhaps another weft-api: stop it, or set another listen"
+        }
+        ErrorKind::PermissionDenied => {
+            "ports below 1024 need root or CAP_NET_BIND_SERVICE: set another listen"
+        }
+        _ => "set listen to an address of this machine",
+    }
+}
+
 impl Server {
-    /// Opens the store and listens.
+    /// Opens the store and listens. A process that was killed a moment ago may still have both: it is
+    /// waited for.
     pub async fn start(config: &Config) -> Result<Self, ServerError> {
-        let store = Embedded::open(&config.store.path, &Options::default())?;
+        let until = Instant::now() + PREDECESSOR;
+        let store = loop {
+            match Embedded::open(&config.store.path, &Options::default()) {
+                Err(OpenError::Locked { .. }) if Instant::now() < until => sleep(PAUSE).await,
+                opened => break opened?,
+            }
+        };
         Self::with_store(config.listen, Arc::new(store)).await
     }
 
     /// Serves a store that is open.
     pub async fn with_store(addr: SocketAddr, store: Arc<dyn Store>) -> Result<Self, ServerError> {
-        let listen = |error| ServerError::Listen { addr, error };
         let service = Service::load(store).await?;
-        let listener = TcpListener::bind(addr).await.map_err(listen)?;
-        Ok(Self { listener, service })
+        let until = Instant::now() + PREDECESSOR;
+        loop {
+            match TcpListener::bind(addr).await {
+                Ok(listener) => return Ok(Self { listener, service }),
+                Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < until => {
+                    sleep(PAUSE).await;
+                }
+                Err(error) => return Err(ServerError::Listen { addr, error }),
+            }
+        }
     }
 
     /// Where it listens.
@@ -137,6 +174,10 @@ async fn connection(stream: TcpStream, router: Router, service: Arc<Service>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
+    // A client that stops reading, or whose machine is gone, would keep its answer in memory for ever.
+    if let Err(error) = setsockopt(&stream, TcpUserTimeout, &UNREAD_TIME) {
+        tracing::debug!(%error, "TCP_USER_TIMEOUT");
+    }
     let mut stopping = service.stopping();
     drop(service);
     let mut connection = std::pin::pin!(
@@ -163,6 +204,7 @@ async fn connection(stream: TcpStream, router: Router, service: Arc<Service>) {
 
 fn router(service: &Arc<Service>) -> Router {
     let limits = Arc::new(Limits::new());
+    let gate = Arc::new(Gate::new(service));
     let limited = Router::new()
         .nest(BASE_PATH, resources::routes())
         .nest(weft::PATH, weft::routes())
@@ -173,6 +215,7 @@ fn router(service: &Arc<Service>) -> Router {
         .nest(&format!("{BASE_PATH}{}", weft::PATH), weft::watch_routes());
     let routes = limited
         .merge(unlimited)
+        .layer(middleware::from_fn_with_state(gate, arrival::receive))
         .fallback(async |uri: Uri| ApiError::NotFound(format!("there is no {}", uri.path())))
         .method_not_allowed_fallback(async |request: Request| {
             let (method, path) = (request.method(), request.uri().path());

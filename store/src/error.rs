@@ -8,7 +8,11 @@ use crate::txn::Revision;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it.
-    #[error("cannot open the store {}: another process has it open", path.display())]
+    #[error(
+        "cannot open the store {}: another process has it open; one file serves one process: stop that \
+         one, or use another file",
+        path.display()
+    )]
     Locked {
         /// The file.
         path: PathBuf,
@@ -39,9 +43,11 @@ pub enum OpenError {
         known: u64,
     },
     /// The file system refused.
-    #[error("cannot open the store {}: {error}", path.display())]
+    #[error("cannot {attempt} {}: {error}", path.display())]
     Io {
-        /// The file.
+        /// What was attempted: `open the store`, `make the folder`, …
+        attempt: &'static str,
+        /// The file or folder.
         path: PathBuf,
         /// Why.
         error: std::io::Error,

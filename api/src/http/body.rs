@@ -13,7 +13,7 @@ pub(crate) fn fields(body: &[u8]) -> Result<Fields, ApiError> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err(ApiError::Malformed("the body is no JSON object".into())),
-        Err(error) => Err(ApiError::Malformed(format!("the body is no JSON: {error}"))),
+        Err(error) => Err(not_json(error)),
     }
 }
 
@@ -32,15 +32,34 @@ pub(crate) fn overlay(mut old: Fields, body: Fields) -> Fields {
 
 /// A resource from its fields. Fields that it does not have, or that cannot be written, are ignored.
 pub(crate) fn resource<R: DeserializeOwned>(fields: Fields) -> Result<R, ApiError> {
-    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
-        let path = error.path().to_string();
-        let problem = error.into_inner().to_string();
-        match missing_field(&problem) {
-            Some(field) if path == "." => ApiError::property(field, "is required"),
-            Some(field) => ApiError::property(&format!("{path}.{field}"), "is required"),
-            None => ApiError::property(&path, problem),
-        }
-    })
+    serde_path_to_error::deserialize(Value::Object(fields)).map_err(wrong)
+}
+
+/// A message that a body is, whole.
+pub(crate) fn message<M: DeserializeOwned>(body: &[u8]) -> Result<M, ApiError> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let message = serde_path_to_error::deserialize(&mut json).map_err(wrong)?;
+    json.end().map_err(not_json)?;
+    Ok(message)
+}
+
+fn not_json(error: serde_json::Error) -> ApiError {
+    ApiError::Malformed(format!("the body is no JSON: {error}"))
+}
+
+fn wrong(error: serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    let path = error.path().to_string();
+    let error = error.into_inner();
+    if error.is_syntax() || error.is_eof() {
+        return not_json(error);
+    }
+    let problem = error.to_string();
+    match (missing_field(&problem), path.as_str()) {
+        (Some(field), ".") => ApiError::property(field, "is required"),
+        (Some(field), _) => ApiError::property(&format!("{path}.{field}"), "is required"),
+        (None, ".") => ApiError::Malformed(format!("the body is not valid: {problem}")),
+        (None, _) => ApiError::property(&path, problem),
+    }
 }
 
 fn missing_field(problem: &str) -> Option<&str> {

@@ -1,7 +1,6 @@
 //! A request, taken apart: what every handler needs of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::RawPathParamsRejection;
@@ -9,15 +8,11 @@ use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request
 use axum::http::HeaderMap;
 
 use super::Urls;
+use super::arrival::Arrival;
 use super::path::Args;
 use crate::error::ApiError;
 use crate::model::Model;
 use crate::service::Service;
-
-/// The largest body, in bytes.
-pub(crate) const BODY_LIMIT: usize = 1 << 20;
-/// How long a body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// A request.
 pub(crate) struct Call {
@@ -27,7 +22,7 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     /// For the addresses in the answer.
     pub(crate) urls: Urls,
-    /// The topology when the request arrived, before its body was read.
+    /// The topology when the request's head arrived, before its body was read.
     pub(crate) arrival: Arc<Model>,
     /// Its body. Clients of MidoNet send one with every request, `{}` where there is nothing to say.
     pub(crate) body: Bytes,
@@ -37,8 +32,9 @@ impl FromRequest<Arc<Service>> for Call {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, service: &Arc<Service>) -> Result<Self, ApiError> {
-        let arrival = service.current();
-        let (mut parts, body) = request.into_parts();
+        let mut parts = request.into_parts().0;
+        let arrival = parts.extensions.remove::<Arrival>();
+        let arrival = arrival.ok_or_else(|| ApiError::Unavailable("no body was read".into()))?;
         let path = match RawPathParams::from_request_parts(&mut parts, service).await {
             Ok(params) => params
                 .iter()
@@ -50,7 +46,6 @@ impl FromRequest<Arc<Service>> for Call {
         let query = Query::from_request_parts(&mut parts, service)
             .await
             .map_err(|error| ApiError::Malformed(error.body_text()))?;
-        let body = read(body).await?;
         Ok(Self {
             args: Args {
                 path,
@@ -58,25 +53,8 @@ impl FromRequest<Arc<Service>> for Call {
             },
             urls: Urls::of(&parts.headers),
             headers: parts.headers,
-            arrival,
-            body,
+            arrival: arrival.model,
+            body: arrival.body,
         })
     }
-}
-
-async fn read(body: axum::body::Body) -> Result<Bytes, ApiError> {
-    let too_slow = |_| ApiError::TooSlow {
-        seconds: BODY_TIME.as_secs(),
-    };
-    let read = tokio::time::timeout(BODY_TIME, axum::body::to_bytes(body, BODY_LIMIT));
-    read.await.map_err(too_slow)?.map_err(|error| {
-        use std::error::Error;
-        let limited = std::iter::successors(error.source(), |error| (*error).source())
-            .any(|error| error.is::<http_body_util::LengthLimitError>());
-        if limited {
-            ApiError::TooLarge { limit: BODY_LIMIT }
-        } else {
-            ApiError::Malformed(format!("the body could not be read: {error}"))
-        }
-    })
 }

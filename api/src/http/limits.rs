@@ -1,4 +1,5 @@
-//! Limits of requests: how many at a time, and how long one may take. Watches have none of these.
+//! Limits of requests that have arrived: how many are worked on at a time, and how long one may take.
+//! Watches have none of these.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! What is the same for all resources: media types, arguments, bodies, addresses, limits.
 
+pub(crate) mod arrival;
 pub(crate) mod body;
 pub(crate) mod call;
 pub(crate) mod limits;

@@ -103,7 +103,8 @@ async fn bind(State(app): State<App>, call: Call) -> Result<Response, ApiError> 
     let wanted: Wanted = body::resource(fields)?;
     let interface = wanted.interface_name;
     app.bind(wanted.port_id, Binding { host, interface })
-        .await?;
+        .await
+        .map_err(|error| error.naming(&[("binding", "interfaceName")]))?;
     Ok(generic::created(&call.urls, &path(host, wanted.port_id)))
 }
 

@@ -72,6 +72,10 @@ impl Resource for Bridge {
     type Object = bridge::Bridge;
 
     const MEDIA: Media = Media::new("Bridge", &[4, 5]);
+    const NAMES: &[(&str, &str)] = &[
+        ("inboundFilter", "inboundFilterId"),
+        ("outboundFilter", "outboundFilterId"),
+    ];
 
     fn list(topology: &Topology, _: &Args) -> Result<Vec<Arc<bridge::Bridge>>, ApiError> {
         let bridges = topology

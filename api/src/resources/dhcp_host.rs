@@ -39,6 +39,11 @@ impl Resource for DhcpHost {
     type Object = dhcp::DhcpHost;
 
     const MEDIA: Media = Media::new("DhcpHost", &[2]);
+    const NAMES: &[(&str, &str)] = &[
+        ("mac", "macAddr"),
+        ("addr", "ipAddr"),
+        ("options", "extraDhcpOpts"),
+    ];
 
     fn list(topology: &Topology, args: &Args) -> Result<Vec<Arc<dhcp::DhcpHost>>, ApiError> {
         let subnet = dhcp_subnet::of_path(topology, args)?;

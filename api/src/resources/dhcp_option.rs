@@ -31,6 +31,7 @@ impl DhcpOption {
         let wrong = wanted.iter().enumerate().filter_map(|(place, option)| {
             let error = options::parse(&option.opt_name, &option.opt_value).err()?;
             Some(InvalidProperty {
+                object: None,
                 property: format!("extraDhcpOpts[{place}]"),
                 message: error.to_string(),
             })

@@ -89,6 +89,13 @@ impl Resource for DhcpSubnet {
     type Object = dhcp::DhcpSubnet;
 
     const MEDIA: Media = Media::new("DhcpSubnet", &[2]);
+    const NAMES: &[(&str, &str)] = &[
+        ("prefix", "subnetPrefix"),
+        ("dnsServers", "dnsServerAddrs"),
+        ("interfaceMtu", "interfaceMTU"),
+        ("staticRoutes", "opt121Routes"),
+        ("options", "extraDhcpOpts"),
+    ];
 
     /// In the order of prefixes: clients name a subnet by its place in the list.
     fn list(topology: &Topology, args: &Args) -> Result<Vec<Arc<dhcp::DhcpSubnet>>, ApiError> {

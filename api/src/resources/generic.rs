@@ -24,6 +24,10 @@ pub(super) trait Resource: Serialize + DeserializeOwned + Send + 'static {
     /// Its media type.
     const MEDIA: Media;
 
+    /// The properties that are not called what the object's field is called in camel case: field and
+    /// property, for errors.
+    const NAMES: &'static [(&'static str, &'static str)] = &[];
+
     /// The objects of a collection, in a stable order; an error when what they belong to is not there.
     fn list(topology: &Topology, args: &Args) -> Result<Vec<Arc<Self::Object>>, ApiError>;
 
@@ -120,7 +124,8 @@ async fn create<R: Resource>(State(app): State<App>, call: Call) -> Result<Respo
             }
             Ok((vec![Change::Put(object)], path))
         })
-        .await?;
+        .await
+        .map_err(|error| error.naming(R::NAMES))?;
     Ok(created(&call.urls, &path))
 }
 
@@ -157,7 +162,8 @@ async fn update<R: Resource>(State(app): State<App>, call: Call) -> Result<Respo
         let new = wanted.update(&old, &model.topology, &call.args)?;
         Ok((vec![Change::Put(new.into())], ()))
     })
-    .await?;
+    .await
+    .map_err(|error| error.naming(R::NAMES))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

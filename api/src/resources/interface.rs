@@ -11,6 +11,7 @@ use weft_wire::host;
 
 use super::{App, View, generic};
 use crate::error::ApiError;
+use crate::http::urls::encoded;
 use crate::http::{Call, Media};
 use crate::service::hosts::HostState;
 
@@ -54,9 +55,10 @@ impl Interface {
         let (kind, endpoint) = kind_of(&found.kind);
         let addresses = found.addresses.iter();
         Self {
-            uri: view
-                .urls
-                .to(&format!("/hosts/{host}/interfaces/{}", found.name)),
+            uri: view.urls.to(&format!(
+                "/hosts/{host}/interfaces/{}",
+                encoded(&found.name)
+            )),
             host_id: host,
             name: found.name.clone(),
             mac: found.mac,

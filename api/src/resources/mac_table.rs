@@ -51,6 +51,7 @@ impl Resource for MacPort {
     type Object = MacEntry;
 
     const MEDIA: Media = Media::new("MacPort", &[2]);
+    const NAMES: &[(&str, &str)] = &[("mac", "macAddr"), ("port", "portId"), ("vlan", "vlanId")];
 
     fn list(topology: &Topology, args: &Args) -> Result<Vec<Arc<MacEntry>>, ApiError> {
         let bridge = bridge::of_path(topology, args)?;

@@ -121,6 +121,11 @@ impl Resource for Port {
     type Object = port::Port;
 
     const MEDIA: Media = Media::new("Port", &[3, 4]);
+    const NAMES: &[(&str, &str)] = &[
+        ("inboundFilter", "inboundFilterId"),
+        ("outboundFilter", "outboundFilterId"),
+        ("vlan", "vlanId"),
+    ];
 
     fn list(topology: &Topology, args: &Args) -> Result<Vec<Arc<port::Port>>, ApiError> {
         if args.path.contains_key("bridge") {

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Serialize;
+use weft_store::Revision;
 
 use super::{App, generic};
 use crate::error::ApiError;
@@ -24,7 +25,12 @@ struct SystemState {
     availability: &'static str,
     version: &'static str,
     write_version: &'static str,
-    information: String,
+    /// MidoNet's client prints it, whatever it is, after each start.
+    information: Option<String>,
+    /// Weft's own: the newest revision.
+    revision: Revision,
+    /// Weft's own: the name of the store, without which a revision means nothing.
+    store: String,
 }
 
 async fn read(State(app): State<App>, call: Call) -> Result<Response, ApiError> {
@@ -35,11 +41,9 @@ async fn read(State(app): State<App>, call: Call) -> Result<Response, ApiError> 
         availability: "READWRITE",
         version: env!("CARGO_PKG_VERSION"),
         write_version: env!("CARGO_PKG_VERSION"),
-        information: format!(
-            "revision {} of store {}",
-            app.current().revision,
-            app.store_id()
-        ),
+        information: None,
+        revision: app.current().revision,
+        store: app.store_id().to_owned(),
     };
     Ok(generic::answer(&media, &state))
 }

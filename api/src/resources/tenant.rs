@@ -11,6 +11,7 @@ use weft_topology::{Object, Topology};
 
 use super::{App, generic};
 use crate::error::ApiError;
+use crate::http::urls::encoded;
 use crate::http::{Call, Media, Urls};
 
 const MEDIA: Media = Media::new("Tenant", &[2, 1]);
@@ -38,13 +39,14 @@ struct Tenant {
 
 impl Tenant {
     fn show(id: &str, urls: &Urls) -> Self {
-        let of = |path: &str| urls.to(&format!("/{path}?tenant_id={id}"));
+        let encoded = encoded(id);
+        let of = |path: &str| urls.to(&format!("/{path}?tenant_id={encoded}"));
         Self {
             id: id.to_owned(),
             name: id.to_owned(),
             description: String::new(),
             enabled: true,
-            uri: urls.to(&format!("/tenants/{id}")),
+            uri: urls.to(&format!("/tenants/{encoded}")),
             bridges: of("bridges"),
             routers: of("routers"),
             chains: of("chains"),

@@ -14,7 +14,8 @@ use crate::resources::App;
 pub(super) async fn bind(State(app): State<App>, call: Call) -> Result<Response, ApiError> {
     let host = super::host_of(&app, &call)?;
     let BindingRequest { port, interface } = super::message(&call)?;
-    let revision = app.bind(port, Binding { host, interface }).await?;
+    let bound = app.bind(port, Binding { host, interface }).await;
+    let revision = bound.map_err(|error| error.naming(&[("binding", "interface")]))?;
     let mut answer = super::answer(&BindingAnswer { revision });
     *answer.status_mut() = StatusCode::CREATED;
     Ok(answer)

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use weft_topology::id::HostId;
 
 use crate::error::ApiError;
-use crate::http::Call;
+use crate::http::{Call, body};
 use crate::resources::App;
 
 /// Below which path these lie, at the root and below the base path.
@@ -54,11 +54,7 @@ fn host_of(app: &App, call: &Call) -> Result<HostId, ApiError> {
 
 /// A message from a request's body.
 fn message<M: DeserializeOwned>(call: &Call) -> Result<M, ApiError> {
-    let mut json = serde_json::Deserializer::from_slice(&call.body);
-    serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        ApiError::property(&path, error.into_inner())
-    })
+    body::message(&call.body)
 }
 
 /// 200 with a message.

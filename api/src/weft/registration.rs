@@ -15,7 +15,7 @@ use crate::resources::App;
 pub(super) async fn register(State(app): State<App>, call: Call) -> Result<Response, ApiError> {
     let id: HostId = call.args.id("host")?;
     let said: Registration = super::message(&call)?;
-    if said.protocol + 1 < PROTOCOL {
+    if said.protocol.saturating_add(1) < PROTOCOL {
         return Err(ApiError::Conflict(format!(
             "the agent speaks protocol {}, this service {PROTOCOL} and the one before: update the agent",
             said.protocol

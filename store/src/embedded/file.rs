@@ -22,9 +22,11 @@ use crate::error::OpenError;
 /// anyway.
 const CACHE: usize = 32 << 20;
 
+const OPEN: &str = "open the store";
+
 /// Opens the file at `path`, or makes a new one with its folder.
 pub(super) fn open(path: &Path) -> Result<(Database, Head), OpenError> {
-    if !path.try_exists().map_err(|error| io(path, error))? {
+    if !path.try_exists().map_err(|error| io(OPEN, path, error))? {
         make(path)?;
     }
     checked(path, || {
@@ -61,11 +63,11 @@ fn make(path: &Path) -> Result<(), OpenError> {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),
     };
-    std::fs::create_dir_all(&folder).map_err(|error| io(path, error))?;
+    std::fs::create_dir_all(&folder).map_err(|error| io("make the folder", &folder, error))?;
     let new = tempfile::Builder::new()
         .prefix(".topology-")
         .tempfile_in(&folder)
-        .map_err(|error| io(path, error))?;
+        .map_err(|error| io("make a file in", &folder, error))?;
     let db = Builder::new()
         .set_cache_size(CACHE)
         .create(new.path())
@@ -78,7 +80,7 @@ fn make(path: &Path) -> Result<(), OpenError> {
         Err(failed) => Err(failed.error),
     }
     .and_then(|()| File::open(&folder)?.sync_all())
-    .map_err(|error| io(path, error))
+    .map_err(|error| io("make the store", path, error))
 }
 
 fn refused(path: &Path, error: DatabaseError) -> OpenError {
@@ -94,7 +96,7 @@ fn refused(path: &Path, error: DatabaseError) -> OpenError {
                 ErrorKind::InvalidData | ErrorKind::UnexpectedEof
             ) =>
         {
-            io(path, error)
+            io(OPEN, path, error)
         }
         other => damaged(path, other),
     }
@@ -107,8 +109,9 @@ fn damaged(path: &Path, problem: impl ToString) -> OpenError {
     }
 }
 
-fn io(path: &Path, error: std::io::Error) -> OpenError {
+fn io(attempt: &'static str, path: &Path, error: std::io::Error) -> OpenError {
     OpenError::Io {
+        attempt,
         path: path.to_owned(),
         error,
     }

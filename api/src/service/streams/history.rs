@@ -40,8 +40,11 @@ impl History {
     pub(super) fn note(&mut self, before: &Model, after: &Model, changed: Vec<ObjectId>) {
         let moved = changed.into_iter().map(|id| {
             let states = [before.topology.object(id), after.topology.object(id)];
-            let mut concerned: Vec<ObjectId> =
-                states.into_iter().flatten().flat_map(Object::brought_by).collect();
+            let mut concerned: Vec<ObjectId> = states
+                .into_iter()
+                .flatten()
+                .flat_map(Object::brought_by)
+                .collect();
             concerned.sort_unstable();
             concerned.dedup();
             Moved { id, concerned }

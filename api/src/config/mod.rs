@@ -1,16 +1,22 @@
 //! The configuration file: TOML, every key optional. An unknown key is an error that suggests the
 //! right one, so that a misspelt key does not silently leave a default in force.
 
+mod check;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+
+pub use check::ConfigError;
 
 /// The configuration of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Config {
     /// Where the REST API is served.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// What is logged: a level, or directives such as `info,weft_api=debug`.
     pub log: String,
@@ -83,56 +89,6 @@ pub enum Established {
     Keep,
 }
 
-/// Why a configuration is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read the configuration {}: {error}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// It is no TOML, or a value is of the wrong kind.
-    #[error("the configuration is not valid: {0}")]
-    Content(String),
-    /// It has a key that does not exist.
-    #[error("the configuration has an unknown key '{key}'{}", suggestion(.meant))]
-    UnknownKey {
-        /// The key, with its tables.
-        key: String,
-        /// The one that was probably meant.
-        meant: Option<String>,
-    },
-    /// Without authentication everybody on the network could change everything.
-    #[error(
-        "listen = \"{listen}\" is refused with auth.mode = \"none\": anyone who reaches that address could \
-         change the topology; listen on a loopback address such as 127.0.0.1:8181"
-    )]
-    OpenToAll {
-        /// The address.
-        listen: SocketAddr,
-    },
-    /// It asks for something that this version does not have.
-    #[error("{key} = \"{value}\" is not in this version; it has {known}")]
-    NotYet {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        value: &'static str,
-        /// What there is.
-        known: &'static str,
-    },
-}
-
-fn suggestion(meant: &Option<String>) -> String {
-    match meant {
-        Some(meant) => format!("; did you mean '{meant}'?"),
-        None => String::new(),
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -161,67 +117,34 @@ impl Config {
             path: path.to_owned(),
             error,
         })?;
-        Self::parse(&text)
+        Self::parse(&text).map_err(|error| ConfigError::In {
+            path: path.to_owned(),
+            error: error.into(),
+        })
     }
 
     /// Reads and checks a file's content.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let content = |error: toml::de::Error| ConfigError::Content(error.to_string());
+        let content =
+            |error: toml::de::Error| ConfigError::Content(error.to_string().trim_end().to_owned());
         let table: toml::Table = text.parse().map_err(content)?;
         // The defaults have every key, so they say which keys there are.
         let known = toml::Table::try_from(Config::default())
             .map_err(|error| ConfigError::Content(error.to_string()))?;
-        check_keys(&table, &known, "")?;
+        check::keys(&table, &known, "")?;
         let config: Config = toml::from_str(text).map_err(content)?;
-        config.check()?;
+        check::values(&config)?;
         Ok(config)
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        let not_yet = |key, value, known| Err(ConfigError::NotYet { key, value, known });
-        if self.store.kind == StoreKind::Etcd {
-            return not_yet("store.kind", "etcd", "\"embedded\"");
-        }
-        match self.auth.mode {
-            AuthMode::None => {}
-            AuthMode::File => return not_yet("auth.mode", "file", "\"none\""),
-            AuthMode::Keystone => return not_yet("auth.mode", "keystone", "\"none\""),
-        }
-        if !self.listen.ip().is_loopback() {
-            return Err(ConfigError::OpenToAll {
-                listen: self.listen,
-            });
-        }
-        Ok(())
     }
 }
 
-fn check_keys(found: &toml::Table, known: &toml::Table, above: &str) -> Result<(), ConfigError> {
-    for (key, value) in found {
-        match (known.get(key), value) {
-            (Some(toml::Value::Table(known)), toml::Value::Table(found)) => {
-                check_keys(found, known, &format!("{above}{key}."))?;
-            }
-            (Some(_), _) => {}
-            (None, _) => {
-                let nearest = known
-                    .keys()
-                    .map(|candidate| {
-                        (
-                            strsim::normalized_damerau_levenshtein(key, candidate),
-                            candidate,
-                        )
-                    })
-                    .filter(|(likeness, _)| *likeness > 0.5)
-                    .max_by(|a, b| a.0.total_cmp(&b.0));
-                return Err(ConfigError::UnknownKey {
-                    key: format!("{above}{key}"),
-                    meant: nearest.map(|(_, candidate)| format!("{above}{candidate}")),
-                });
-            }
-        }
-    }
-    Ok(())
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        D::Error::custom(format_args!(
+            "\"{text}\" is no address with a port, such as \"127.0.0.1:8181\" or \"[::1]:8181\""
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -236,7 +159,7 @@ mod tests {
 
     #[test]
     fn an_empty_file_has_the_values_of_the_shipped_one() {
-        let shipped = include_str!("../../systemd/api.toml");
+        let shipped = include_str!("../../../systemd/api.toml");
         assert_eq!(Config::parse("").unwrap(), Config::parse(shipped).unwrap());
         assert_eq!(Config::parse("").unwrap(), Config::default());
     }
@@ -255,8 +178,20 @@ mod tests {
     #[test]
     fn a_wrong_value_is_refused_where_it_stands() {
         assert!(refusal("[policy]\nestablished = \"maybe\"").contains("sever"));
-        assert!(refusal("listen = \"localhost\"").contains("listen"));
-        assert!(refusal("listen = [").contains("not valid"));
+        assert!(refusal("listen = \"localhost\"").contains("such as \"127.0.0.1:8181\""));
+        assert!(refusal("\nlisten = [").contains("line 2"));
+        assert!(refusal("store = \"x\"").contains("[store]"));
+        assert!(refusal("[store]\npath = \"\"").contains("store.path is empty"));
+    }
+
+    #[test]
+    fn a_log_filter_that_would_log_nothing_is_refused() {
+        for log in ["lowd", "info,weft_api", "info,weft_api=lowd", ""] {
+            assert!(refusal(&format!("log = \"{log}\"")).contains("is neither a level"));
+        }
+        for log in ["DEBUG", "off", "info,weft_api=debug"] {
+            assert!(Config::parse(&format!("log = \"{log}\"")).is_ok(), "{log}");
+        }
     }
 
     #[test]
@@ -270,5 +205,9 @@ mod tests {
         assert!(refusal("[auth]\nmode = \"keystone\"").contains("not in this version"));
         assert!(refusal("[auth]\nmode = \"file\"").contains("not in this version"));
         assert!(refusal("[store]\nkind = \"etcd\"").contains("not in this version"));
+        assert!(
+            refusal("[store]\nkind = \"etcd\"\nendpoints = []").contains("not in this version")
+        );
+        assert!(refusal("[[auth.users]]\nname = \"a\"").contains("not in this version"));
     }
 }
