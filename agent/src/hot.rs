@@ -121,6 +121,14 @@ pub trait Hot: Send + Sync {
     fn stop(&self);
 }
 
+impl std::fmt::Debug for dyn Hot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hot")
+            .field("flows", &self.flow_count())
+            .finish_non_exhaustive()
+    }
+}
+
 /// The hot path could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum HotError {

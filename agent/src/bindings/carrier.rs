@@ -1,0 +1,363 @@
+//! Carries out steps: vports into the datapath and out of it, with the hot path told in the right order.
+//!
+//! Races:
+//! - *An upcall comes before anybody reads it*: the socket is there before the vport (`attach`).
+//! - *A number is used again while a flow still names it*: numbers go round, and on start begin above
+//!   every number that a vport or a flow of the former run has.
+//! - *The interface goes between the look and the step*: the kernel refuses, and the next news of the
+//!   interface plan anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use weft_flow::{Action, Field};
+use weft_ovs::{Datapath, Error, NewVport, Vport, VportKind};
+use weft_topology::LocalPort;
+use weft_topology::id::PortId;
+
+use super::{Carried, Desired, Step};
+use crate::hot::{Hot, HotError};
+use crate::links::{Link, LinkError, LinkSetter, LinkTable};
+
+/// The highest number that a vport may have (`DP_MAX_PORTS`, less the one that means "none").
+const HIGHEST: u32 = 65_534;
+/// A step that failed is tried again after so long, or when the interface changes.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// The ports that the datapath carries, and the means to change that.
+pub struct Carrier {
+    datapath: Box<dyn Datapath>,
+    hot: Arc<dyn Hot>,
+    setter: LinkSetter,
+    carried: BTreeMap<PortId, Carried>,
+    failed: BTreeMap<PortId, Failed>,
+    last: u32,
+}
+
+/// A port that could not be carried.
+#[derive(Clone, Debug)]
+struct Failed {
+    problem: String,
+    ifindex: u32,
+    again: Instant,
+}
+
+/// Why a port could not be carried.
+#[derive(Debug, thiserror::Error)]
+enum CarryError {
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error(transparent)]
+    Hot(#[from] HotError),
+    #[error(transparent)]
+    Datapath(#[from] Error),
+    #[error("the interface belongs to something else: take it out of its bridge or bond, or delete \
+             the other datapath ({0})")]
+    Taken(Error),
+    #[error("no number is free: the datapath has {HIGHEST} ports")]
+    NoNumber,
+}
+
+impl Carrier {
+    /// Nothing is carried.
+    pub fn new(datapath: Box<dyn Datapath>, hot: Arc<dyn Hot>, setter: LinkSetter) -> Self {
+        Self {
+            datapath,
+            hot,
+            setter,
+            carried: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            last: 0,
+        }
+    }
+
+    /// What is carried.
+    pub fn carried(&self) -> &BTreeMap<PortId, Carried> {
+        &self.carried
+    }
+
+    /// The same, for a snapshot.
+    pub fn local_ports(&self) -> Vec<LocalPort> {
+        let ports = self.carried.iter();
+        ports
+            .map(|(&port, is)| LocalPort {
+                port,
+                number: is.number,
+                interface: is.interface.clone(),
+            })
+            .collect()
+    }
+
+    /// Why a port could not be carried.
+    pub fn problem(&self, port: PortId) -> Option<&str> {
+        self.failed.get(&port).map(|failed| &*failed.problem)
+    }
+
+    /// When the next step that failed is due again.
+    pub fn due(&self) -> Option<Instant> {
+        self.failed.values().map(|failed| failed.again).min()
+    }
+
+    /// All interfaces of the host.
+    pub fn list_links(&self) -> Result<Vec<Link>, LinkError> {
+        self.setter.list()
+    }
+
+    /// Takes over the vports of a former run: those that should be there go on, the others go. Before
+    /// anything else.
+    pub fn adopt(
+        &mut self,
+        desired: &BTreeMap<PortId, Desired>,
+        links: &LinkTable,
+    ) -> Result<(), Error> {
+        let vports = self.datapath.ports()?;
+        self.last = self.highest_named(&vports)?;
+        for vport in vports.iter().filter(|vport| vport.port_no != 0) {
+            let wanted = desired
+                .iter()
+                .find(|(_, want)| want.interface == vport.name)
+                .zip(links.get(&vport.name));
+            let taken_over = match wanted {
+                Some(((&port, want), link)) => self.take_over(port, want, link, vport),
+                None => {
+                    tracing::info!(interface = vport.name, number = vport.port_no,
+                        "a vport of a former run is not wanted any more");
+                    Ok(false)
+                }
+            };
+            match taken_over {
+                Ok(true) => {}
+                Ok(false) => self.delete_vport(vport.port_no),
+                Err(error) => {
+                    tracing::warn!(interface = vport.name, %error, "a vport is made anew");
+                    self.delete_vport(vport.port_no);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_over(
+        &mut self,
+        port: PortId,
+        want: &Desired,
+        link: &Link,
+        vport: &Vport,
+    ) -> Result<bool, CarryError> {
+        if vport.kind != VportKind::Netdev || vport.ifindex.is_some_and(|of| of != link.index) {
+            return Ok(false);
+        }
+        self.setter.prepare(link, None)?;
+        let pids = self.hot.attach(port, &want.interface)?;
+        if let Err(error) = self.datapath.set_upcall_pids(vport.port_no, &pids) {
+            self.hot.detach(port);
+            return Err(error.into());
+        }
+        self.hot.attached(port, vport.port_no);
+        self.carried.insert(
+            port,
+            Carried {
+                interface: want.interface.clone(),
+                ifindex: link.index,
+                number: vport.port_no,
+                mtu: want.mtu.filter(|mtu| *mtu == link.mtu),
+            },
+        );
+        Ok(true)
+    }
+
+    /// The highest number that a vport or a flow has: a flow of the former run must not meet a new port.
+    fn highest_named(&mut self, vports: &[Vport]) -> Result<u32, Error> {
+        let mut highest = vports.iter().map(|vport| vport.port_no).max().unwrap_or(0);
+        self.datapath.flows(&mut |flow| {
+            let Ok(flow) = flow else { return };
+            let outputs = flow.actions.iter().filter_map(|action| match action {
+                Action::Output(number) => Some(*number),
+                _ => None,
+            });
+            let named = flow.key.u32(Field::InPort).into_iter().chain(outputs);
+            highest = named.filter(|of| *of <= HIGHEST).fold(highest, u32::max);
+        })?;
+        Ok(highest)
+    }
+
+    /// Does the steps; whether any changed what is carried. One that fails keeps no other from being
+    /// done.
+    pub fn execute(&mut self, steps: Vec<Step>, links: &LinkTable, now: Instant) -> bool {
+        let mut changed = false;
+        for step in steps {
+            match step {
+                Step::Release { port } => changed |= self.release(port),
+                Step::Carry { port, desired } => {
+                    let Some(link) = links.get(&desired.interface) else {
+                        continue;
+                    };
+                    if self.must_wait(port, link, now) {
+                        continue;
+                    }
+                    match self.carry(port, &desired, link) {
+                        Ok(()) => {
+                            self.failed.remove(&port);
+                            changed = true;
+                        }
+                        Err(error) => self.note_failure(port, link, &error, now),
+                    }
+                }
+                Step::SetMtu { port, mtu } => self.set_mtu(port, mtu, links),
+            }
+        }
+        changed
+    }
+
+    /// Forgets failures of ports that are not wanted any more.
+    pub fn retain_failures(&mut self, desired: &BTreeMap<PortId, Desired>) {
+        self.failed.retain(|port, _| desired.contains_key(port));
+    }
+
+    /// Somebody has taken a vport away. Whether it was one of ours.
+    pub fn lost(&mut self, number: u32) -> bool {
+        let mut ports = self.carried.iter();
+        let Some((&port, is)) = ports.find(|(_, is)| is.number == number) else {
+            return false;
+        };
+        tracing::info!(%port, interface = is.interface, number, "the vport is gone");
+        self.carried.remove(&port);
+        self.hot.detach(port);
+        true
+    }
+
+    /// Compares what is carried with what the kernel says. Whether a port was lost.
+    pub fn review(&mut self) -> Result<bool, Error> {
+        let there: BTreeSet<u32> = self.datapath.ports()?.iter().map(|it| it.port_no).collect();
+        let numbers = self.carried.values().map(|is| is.number);
+        let lost: Vec<u32> = numbers.filter(|number| !there.contains(number)).collect();
+        Ok(lost.into_iter().fold(false, |any, number| self.lost(number) || any))
+    }
+
+    /// The datapath was made anew, empty.
+    pub fn rebuilt(&mut self, datapath: Box<dyn Datapath>) {
+        self.datapath = datapath;
+        self.carried.clear();
+        self.failed.clear();
+    }
+
+    fn carry(&mut self, port: PortId, want: &Desired, link: &Link) -> Result<(), CarryError> {
+        self.setter.prepare(link, want.mtu)?;
+        let pids = self.hot.attach(port, &want.interface)?;
+        let added = self.add_vport(&want.interface, pids);
+        let vport = match added {
+            Ok(vport) => vport,
+            Err(error) => {
+                self.hot.detach(port);
+                return Err(error);
+            }
+        };
+        self.hot.attached(port, vport.port_no);
+        tracing::info!(%port, interface = want.interface, number = vport.port_no, "carried");
+        self.carried.insert(
+            port,
+            Carried {
+                interface: want.interface.clone(),
+                ifindex: link.index,
+                number: vport.port_no,
+                mtu: want.mtu,
+            },
+        );
+        Ok(())
+    }
+
+    fn add_vport(&mut self, interface: &str, upcall_pids: Vec<u32>) -> Result<Vport, CarryError> {
+        let mut vport = NewVport {
+            name: interface.to_owned(),
+            kind: VportKind::Netdev,
+            port_no: None,
+            upcall_pids,
+        };
+        // EBUSY means that the number is taken, or that the interface is: another number tells.
+        for _ in 0..2 {
+            let number = self.fresh_number().ok_or(CarryError::NoNumber)?;
+            vport.port_no = Some(number);
+            match self.datapath.add_port(&vport) {
+                Err(Error::AlreadyExists { .. }) => {}
+                other => return Ok(other?),
+            }
+        }
+        let number = self.fresh_number().ok_or(CarryError::NoNumber)?;
+        vport.port_no = Some(number);
+        self.datapath.add_port(&vport).map_err(|error| match error {
+            Error::AlreadyExists { .. } => CarryError::Taken(error),
+            other => other.into(),
+        })
+    }
+
+    fn fresh_number(&mut self) -> Option<u32> {
+        let used: BTreeSet<u32> = self.carried.values().map(|is| is.number).collect();
+        let above = (self.last + 1..=HIGHEST).find(|number| !used.contains(number));
+        let number = above.or_else(|| (1..=self.last).find(|number| !used.contains(number)))?;
+        self.last = number;
+        Some(number)
+    }
+
+    fn release(&mut self, port: PortId) -> bool {
+        let Some(is) = self.carried.remove(&port) else {
+            return false;
+        };
+        tracing::info!(%port, interface = is.interface, number = is.number, "released");
+        self.delete_vport(is.number);
+        self.hot.detach(port);
+        true
+    }
+
+    fn delete_vport(&mut self, number: u32) {
+        match self.datapath.delete_port(number) {
+            // The kernel takes a vport out with its interface.
+            Ok(()) | Err(Error::NotFound { .. }) => {}
+            Err(error) => tracing::warn!(number, %error, "a vport stays"),
+        }
+    }
+
+    fn set_mtu(&mut self, port: PortId, mtu: u32, links: &LinkTable) {
+        let Some(is) = self.carried.get_mut(&port) else {
+            return;
+        };
+        // Noted whatever the kernel says: an MTU that it refuses once it refuses again.
+        is.mtu = Some(mtu);
+        let Some(link) = links.get(&is.interface).filter(|link| link.mtu != mtu) else {
+            return;
+        };
+        if let Err(error) = self.setter.set_mtu(link, mtu) {
+            tracing::warn!(%port, %error, "the MTU stays as it is");
+        }
+    }
+
+    fn must_wait(&self, port: PortId, link: &Link, now: Instant) -> bool {
+        let failed = self.failed.get(&port);
+        failed.is_some_and(|failed| failed.ifindex == link.index && now < failed.again)
+    }
+
+    fn note_failure(&mut self, port: PortId, link: &Link, error: &CarryError, now: Instant) {
+        let problem = error.to_string();
+        let known = self.failed.get(&port);
+        if known.is_none_or(|failed| failed.problem != problem) {
+            tracing::warn!(%port, interface = link.name, problem, "the port cannot be carried");
+        }
+        self.failed.insert(
+            port,
+            Failed {
+                problem,
+                ifindex: link.index,
+                again: now + RETRY,
+            },
+        );
+    }
+}
+
+impl std::fmt::Debug for Carrier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Carrier")
+            .field("carried", &self.carried)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
+}

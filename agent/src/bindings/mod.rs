@@ -1,0 +1,38 @@
+//! Which interface carries which port: what is wanted, what is so, and the steps between the two.
+//!
+//! ```text
+//!  snapshot: ports bound to this host ┐
+//!  wishes: plugs of this host, on disk┴▶ desired ─┐
+//!  links: interfaces that are there ──────────────┼▶ plan ─▶ steps ─▶ Carrier ─▶ datapath, hot path
+//!  carried: vports of this host ──────────────────┘
+//! ```
+//!
+//! It is level-triggered: nothing is done because of an event, everything because of a difference
+//! between what is wanted and what is so. A tap that comes late, goes, changes its index or comes
+//! back needs no code of its own.
+
+mod carrier;
+mod desired;
+mod plan;
+mod wishes;
+
+#[cfg(test)]
+mod tests;
+
+pub use carrier::Carrier;
+pub use desired::{Desired, desired};
+pub use plan::{Step, phase, plan};
+pub use wishes::{Ask, Release, Wish, Wishes};
+
+/// A port that the datapath carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// The interface.
+    pub interface: String,
+    /// The interface's index: another one of the same name is another interface.
+    pub ifindex: u32,
+    /// The vport's number.
+    pub number: u32,
+    /// The MTU that the interface was given.
+    pub mtu: Option<u32>,
+}

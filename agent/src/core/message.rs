@@ -1,0 +1,70 @@
+//! What the control side is told.
+
+use tokio::sync::oneshot;
+use weft_ovs::DatapathEvent;
+use weft_topology::id::PortId;
+use weft_wire::control::{BindingInfo, Failure, PlugResult, Status};
+
+use crate::hot::Event;
+use crate::links::LinkChange;
+use crate::service::{BindAnswer, StreamEvent};
+
+/// A message to the control side.
+#[derive(Debug)]
+pub enum Message {
+    /// News of the service's watch.
+    Stream(StreamEvent),
+    /// The service's answer about a binding.
+    Bind(BindAnswer),
+    /// News of an interface.
+    Link(LinkChange),
+    /// Somebody did something to the datapath.
+    Datapath(DatapathEvent),
+    /// News of the hot path.
+    Hot(Event),
+    /// A question or a wish from the control socket.
+    Ask(Ask),
+    /// End. Datapath and flows stay.
+    Stop,
+}
+
+/// Where an answer goes.
+pub type Answer<T> = oneshot::Sender<Result<T, Failure>>;
+
+/// What comes from the control socket and is not the hot path's.
+#[derive(Debug)]
+pub enum Ask {
+    /// Plug an interface into a port.
+    Plug {
+        /// The port.
+        port: PortId,
+        /// The interface.
+        interface: String,
+        /// MTU to set on it.
+        mtu: Option<u16>,
+        /// How long to wait, in milliseconds.
+        timeout_ms: u64,
+        /// Answered when the kernel has the vport, or not.
+        answer: Answer<PlugResult>,
+    },
+    /// Unplug an interface.
+    Unplug {
+        /// The interface.
+        interface: String,
+        /// Answered when the kernel has it no more and the service knows.
+        answer: Answer<()>,
+    },
+    /// Release a port.
+    UnbindPort {
+        /// The port.
+        port: PortId,
+        /// As for an unplug.
+        answer: Answer<()>,
+    },
+    /// The bindings of this host.
+    Bindings(oneshot::Sender<Vec<BindingInfo>>),
+    /// The ports that this host knows whose ids begin so, two at most.
+    FindPort(String, oneshot::Sender<Vec<PortId>>),
+    /// The state.
+    Status(oneshot::Sender<Status>),
+}

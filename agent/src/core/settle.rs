@@ -1,0 +1,145 @@
+//! What follows from what is known: steps, a snapshot, requests, answers.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use weft_topology::id::PortId;
+
+use super::{Core, SAVE_AFTER};
+use crate::bindings::{desired, plan};
+use crate::snapshot::{save, wanted};
+
+impl Core {
+    /// Makes what is so agree with what is wanted, as far as it can be done now.
+    pub(super) fn settle(&mut self) {
+        let now = Instant::now();
+        self.settle_wishes();
+        self.ask_service();
+        self.desired = desired(
+            self.builder.snapshot(),
+            self.identity.id,
+            &self.wishes,
+            self.is_away(),
+        );
+        self.carrier.retain_failures(&self.desired);
+        let steps = plan(&self.desired, &self.links, self.carrier.carried());
+        if self.carrier.execute(steps, &self.links, now) {
+            self.builder.set_local(&self.carrier.local_ports());
+        }
+        self.publish(now);
+        self.ask_interest();
+        self.answer_waiters(now);
+        self.service.set_report(self.report());
+        if self.save_at.is_some_and(|at| at <= now) {
+            self.save_later();
+        }
+    }
+
+    /// Whether the service cannot be asked.
+    pub(super) fn is_away(&self) -> bool {
+        self.heard.stream.is_none()
+    }
+
+    /// Hands the newest snapshot to the hot path, and notes what will be in force with it.
+    pub(super) fn publish(&mut self, now: Instant) {
+        if let Some((snapshot, tags)) = self.builder.publish() {
+            let epoch = snapshot.epoch();
+            self.hot.publish(snapshot, tags);
+            self.frontier.published(epoch);
+            self.save_at.get_or_insert(now + SAVE_AFTER);
+        }
+        if self.builder.is_settled()
+            && let Some(revision) = self.reached.take()
+        {
+            self.frontier.reached(revision);
+        }
+    }
+
+    /// Forgets wishes that the store's word has overtaken.
+    fn settle_wishes(&mut self) {
+        let snapshot = self.builder.snapshot();
+        let host = self.identity.id;
+        if self.is_away() || !self.builder.is_settled() {
+            return;
+        }
+        let is_here = |port: PortId, interface: &str| {
+            let binding = snapshot.port(port).here();
+            binding
+                .and_then(|port| port.binding.as_ref())
+                .is_some_and(|of| of.host == host && of.interface == interface)
+        };
+        let revision = snapshot.epoch().revision;
+        for (interface, port) in self.wishes.settle(revision, is_here) {
+            tracing::info!(interface, %port, "the port was taken from this host, or is no more");
+            self.fail_waiters(&interface, &format!(
+                "port {port} was bound elsewhere, or deleted, while {interface} was being plugged"
+            ));
+        }
+    }
+
+    fn ask_service(&mut self) {
+        if self.is_away() {
+            return;
+        }
+        let (plugs, back) = self.wishes.ask_due();
+        for (port, interface) in plugs {
+            self.service.bind(port, &interface);
+        }
+        for port in back {
+            self.service.unbind(port);
+        }
+    }
+
+    /// The objects that this host wants to know.
+    pub(super) fn wanted(&self) -> BTreeSet<weft_topology::ObjectId> {
+        let plugged = self.wishes.plugs().map(|(_, wish)| wish.port).collect();
+        wanted(
+            self.builder.snapshot(),
+            self.identity.id,
+            &plugged,
+            &self.met,
+        )
+    }
+
+    fn ask_interest(&mut self) {
+        let Some(stream) = self.heard.stream else {
+            return;
+        };
+        let wanted = self.wanted();
+        if let Some(request) = self.builder.follow(&wanted) {
+            self.service.ask_interest(stream, request);
+        }
+    }
+
+    /// Writes the snapshot to disk beside this thread, one at a time.
+    fn save_later(&mut self) {
+        if self.saving.swap(true, Ordering::AcqRel) {
+            // The one before is still being written.
+            self.save_at = Some(Instant::now() + SAVE_AFTER);
+            return;
+        }
+        self.save_at = None;
+        let (path, builder) = (self.snapshot_path(), self.builder.stored());
+        let saving = self.saving.clone();
+        self.runtime.spawn_blocking(move || {
+            if let Err(error) = save(&path, &builder) {
+                tracing::warn!(%error, "the snapshot is not on disk");
+            }
+            saving.store(false, Ordering::Release);
+        });
+    }
+
+    /// Writes the snapshot to disk, if it has changed.
+    pub(super) fn save_now(&mut self) {
+        if self.save_at.take().is_some()
+            && let Err(error) = save(&self.snapshot_path(), &self.builder.stored())
+        {
+            tracing::warn!(%error, "the snapshot is not on disk");
+        }
+    }
+
+    fn snapshot_path(&self) -> std::path::PathBuf {
+        self.state_dir.join(super::start::SNAPSHOT)
+    }
+}

@@ -1,0 +1,153 @@
+//! Follows the kernel's interfaces by its multicast groups (`rtnetlink(7)`).
+//!
+//! Races:
+//! - *News get lost* when the kernel has no room to queue them: everything is listed again now and
+//!   again, and after every change of an address.
+//! - *News come while everything is listed*: they are taken after the list, in their order, so the last
+//!   word on each interface is the newest.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+use futures::{StreamExt, TryStreamExt};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::address::AddressAttribute;
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use rtnetlink::packet_core::NetlinkPayload;
+use rtnetlink::{Handle, MulticastGroup};
+use weft_topology::MacAddr;
+
+use super::{Link, LinkChange};
+use crate::core::Message;
+
+/// Everything is listed again after so much time.
+const PERIOD: Duration = Duration::from_secs(5);
+/// News of addresses come in groups: so long they are let gather.
+const GATHER: Duration = Duration::from_millis(50);
+
+/// Lists all interfaces with their addresses.
+pub async fn list(handle: &Handle) -> Result<Vec<Link>, rtnetlink::Error> {
+    let mut addresses: HashMap<u32, Vec<String>> = HashMap::new();
+    let mut found = handle.address().get().execute();
+    while let Some(address) = found.try_next().await? {
+        let length = address.header.prefix_len;
+        let of = addresses.entry(address.header.index).or_default();
+        // IFA_LOCAL is the host's own on a point-to-point link; elsewhere both say the same.
+        let local = address.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Local(ip) => Some(*ip),
+            _ => None,
+        });
+        let any = address.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Address(ip) => Some(*ip),
+            _ => None,
+        });
+        if let Some(ip) = local.or(any) {
+            of.push(format!("{ip}/{length}"));
+        }
+    }
+    let mut links = Vec::new();
+    let mut found = handle.link().get().execute();
+    while let Some(message) = found.try_next().await? {
+        let mut link = decode(&message);
+        link.addresses = addresses.remove(&link.index).unwrap_or_default();
+        link.addresses.sort();
+        links.push(link);
+    }
+    Ok(links)
+}
+
+/// Tells of every change until the control side has ended.
+pub async fn watch(core: Sender<Message>) {
+    loop {
+        match follow(&core).await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(error, "interfaces cannot be followed; trying again"),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn follow(core: &Sender<Message>) -> Result<(), String> {
+    let groups = [
+        MulticastGroup::Link,
+        MulticastGroup::Ipv4Ifaddr,
+        MulticastGroup::Ipv6Ifaddr,
+    ];
+    let (connection, handle, mut messages) =
+        rtnetlink::new_multicast_connection(&groups).map_err(|error| error.to_string())?;
+    let connection = tokio::spawn(connection);
+    let ended = run(core, &handle, &mut messages).await;
+    connection.abort();
+    ended
+}
+
+async fn run(
+    core: &Sender<Message>,
+    handle: &Handle,
+    messages: &mut (impl futures::Stream<Item = Received> + Unpin),
+) -> Result<(), String> {
+    let mut due = tokio::time::Instant::now();
+    loop {
+        let message = match tokio::time::timeout_at(due, messages.next()).await {
+            Err(_) => {
+                let all = list(handle).await.map_err(|error| error.to_string())?;
+                due = tokio::time::Instant::now() + PERIOD;
+                Some(LinkChange::All(all))
+            }
+            Ok(None) => return Err("the netlink socket was closed".to_owned()),
+            Ok(Some((message, _))) => match message.payload {
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
+                    Some(LinkChange::Here(decode(&link)))
+                }
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link)) => {
+                    Some(LinkChange::Gone(link.header.index))
+                }
+                NetlinkPayload::InnerMessage(_) | NetlinkPayload::Overrun(_) => {
+                    due = due.min(tokio::time::Instant::now() + GATHER);
+                    None
+                }
+                _ => None,
+            },
+        };
+        if let Some(change) = message
+            && core.send(Message::Link(change)).is_err()
+        {
+            return Ok(());
+        }
+    }
+}
+
+type Received = (
+    rtnetlink::packet_core::NetlinkMessage<RouteNetlinkMessage>,
+    rtnetlink::sys::SocketAddr,
+);
+
+fn decode(message: &LinkMessage) -> Link {
+    let flags = message.header.flags;
+    let mut link = Link {
+        index: message.header.index,
+        up: flags.contains(LinkFlags::Up),
+        carrier: flags.contains(LinkFlags::LowerUp),
+        ..Link::default()
+    };
+    for attribute in &message.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => link.name.clone_from(name),
+            LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
+            LinkAttribute::Address(bytes) => {
+                let octets = <[u8; 6]>::try_from(bytes.as_slice());
+                link.mac = octets.ok().map(MacAddr::from);
+            }
+            LinkAttribute::LinkInfo(infos) => {
+                for info in infos {
+                    if let LinkInfo::Kind(kind) = info {
+                        link.kind = kind.to_string();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    link
+}

@@ -1,0 +1,119 @@
+//! Makes an interface ready to carry a port: no IPv6 of the host's on it, an MTU, up.
+//!
+//! A guest must not reach the hypervisor: an interface that carries a port has no host address. The
+//! kernel gives IPv6 addresses by itself to whatever is up, so IPv6 goes off before that.
+
+use std::fs;
+use std::io;
+
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use rtnetlink::Handle;
+use tokio::runtime::Handle as Runtime;
+
+use super::Link;
+
+/// Sets interfaces. Its methods wait; they are for a thread of their own.
+#[derive(Debug)]
+pub struct LinkSetter {
+    runtime: Runtime,
+    handle: Handle,
+}
+
+/// An interface could not be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The kernel refused a change.
+    #[error("{attempt} {interface}: {problem}")]
+    Refused {
+        /// What was attempted.
+        attempt: &'static str,
+        /// The interface.
+        interface: String,
+        /// The kernel's answer.
+        problem: String,
+    },
+    /// IPv6 could not be turned off.
+    #[error("turn IPv6 off on {interface}: {source}")]
+    Ipv6 {
+        /// The interface.
+        interface: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// There is no netlink socket.
+    #[error("open a netlink socket: {0}")]
+    Open(#[from] io::Error),
+}
+
+impl LinkSetter {
+    /// Opens a socket, whose work is done on the runtime.
+    pub fn open(runtime: &Runtime) -> Result<Self, LinkError> {
+        let entered = runtime.enter();
+        let (connection, handle, _) = rtnetlink::new_connection()?;
+        runtime.spawn(connection);
+        drop(entered);
+        Ok(Self {
+            runtime: runtime.clone(),
+            handle,
+        })
+    }
+
+    /// Lists all interfaces.
+    pub fn list(&self) -> Result<Vec<Link>, LinkError> {
+        let list = self.runtime.block_on(super::list(&self.handle));
+        list.map_err(|error| LinkError::Refused {
+            attempt: "list",
+            interface: "interfaces".to_owned(),
+            problem: error.to_string(),
+        })
+    }
+
+    /// Makes an interface ready, with an MTU if one is given.
+    pub fn prepare(&self, link: &Link, mtu: Option<u32>) -> Result<(), LinkError> {
+        disable_ipv6(&link.name)?;
+        if let Some(mtu) = mtu.filter(|mtu| *mtu != link.mtu) {
+            self.set_mtu(link, mtu)?;
+        }
+        let mut message = LinkMessage::default();
+        message.header.index = link.index;
+        message.header.flags = LinkFlags::Up;
+        message.header.change_mask = LinkFlags::Up;
+        self.change("set up", link, message)
+    }
+
+    /// Sets an interface's MTU.
+    pub fn set_mtu(&self, link: &Link, mtu: u32) -> Result<(), LinkError> {
+        let mut message = LinkMessage::default();
+        message.header.index = link.index;
+        message.attributes.push(LinkAttribute::Mtu(mtu));
+        self.change("set the MTU of", link, message)
+    }
+
+    fn change(
+        &self,
+        attempt: &'static str,
+        link: &Link,
+        message: LinkMessage,
+    ) -> Result<(), LinkError> {
+        let done = self
+            .runtime
+            .block_on(self.handle.link().set(message).execute());
+        done.map_err(|error| LinkError::Refused {
+            attempt,
+            interface: link.name.clone(),
+            problem: error.to_string(),
+        })
+    }
+}
+
+/// A kernel without IPv6 has nothing to turn off.
+fn disable_ipv6(interface: &str) -> Result<(), LinkError> {
+    let path = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
+    match fs::write(path, "1") {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LinkError::Ipv6 {
+            interface: interface.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,122 @@
+//! `weft-agent`: reads its configuration, takes its locks, starts the agent, and ends when told.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use weft_agent::config::{Config, DEFAULT_PATH};
+use weft_agent::control::{ControlSocket, Peers};
+use weft_agent::core::{self, Ended, Message};
+use weft_agent::identity::Identity;
+use weft_agent::lock::Locks;
+use weft_agent::{files, metrics, purge, worker};
+
+/// Runs virtual networks on this host: binds interfaces to virtual ports and keeps the kernel's flows.
+///
+/// SIGTERM ends it with status 0 and leaves datapath and flows, so that a restart loses no packet.
+#[derive(Debug, Parser)]
+#[command(name = "weft-agent", version)]
+struct Cli {
+    /// The configuration file (TOML); an empty one is valid.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
+    config: PathBuf,
+    /// Remove the datapath and the state of this host, and end.
+    #[arg(long)]
+    purge: bool,
+}
+
+/// After SIGTERM, what has not ended by then is left behind.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Logging may not have begun, and an operator reads the last line first.
+            eprintln!("weft-agent: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<()> {
+    let config = Config::load(&cli.config)?;
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_new(&config.log)?)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    files::make_dir(&config.state_dir)?;
+    files::make_dir(&config.run_dir)?;
+    let _locks = Locks::take(&config.state_dir, &config.run_dir, &config.datapath)?;
+    if cli.purge {
+        purge::purge(&config)?;
+        tracing::info!(datapath = config.datapath, "datapath and state are removed");
+        return Ok(());
+    }
+    let identity = Identity::find(&config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    let outcome = serve(&config, identity, &runtime);
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    outcome
+}
+
+fn serve(config: &Config, identity: Identity, runtime: &tokio::runtime::Runtime) -> Result<()> {
+    // Before anything is started: a signal that comes early is not lost.
+    let (mut terminate, mut interrupt) = {
+        let _entered = runtime.enter();
+        (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        )
+    };
+    let started = core::start(config, identity, runtime.handle(), worker::start)?;
+    let peers = Arc::new(Peers {
+        core: started.sender.clone(),
+        hot: started.hot.clone(),
+        client: started.client.clone(),
+    });
+    let socket = {
+        let _entered = runtime.enter();
+        ControlSocket::bind(&config.socket())?
+    };
+    runtime.spawn(socket.serve(peers.clone()));
+    runtime.spawn(metrics::serve(
+        config.metrics.listen,
+        peers,
+        started.ready.clone(),
+    ));
+    let thread = started.thread;
+    let mut ended = runtime.spawn_blocking(move || thread.join());
+    runtime.block_on(async {
+        let told = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+            broken = &mut ended => return broken_off(broken),
+        };
+        tracing::info!(signal = told, "stopping; datapath and flows stay");
+        let _ = started.sender.send(Message::Stop);
+        match tokio::time::timeout(FAREWELL, ended).await {
+            Ok(_) => Ok(()),
+            Err(_) => bail!("the control side did not end within {FAREWELL:?}"),
+        }
+    })
+}
+
+fn broken_off(ended: Result<std::thread::Result<Ended>, tokio::task::JoinError>) -> Result<()> {
+    match ended.context("wait for the control side")? {
+        Ok(Ended::Told) => Ok(()),
+        Ok(Ended::Broken(reason)) => bail!("{reason}; start the agent again"),
+        Err(_) => bail!("the control side panicked: start the agent again"),
+    }
+}

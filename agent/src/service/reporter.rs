@@ -1,0 +1,33 @@
+//! Says what is on the host: at once when it changes, and often enough to keep the host's lease.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use weft_wire::host::StateReport;
+
+use super::Client;
+
+/// A lease lives 10 s; two reports may get lost.
+const PERIOD: Duration = Duration::from_secs(3);
+
+/// Reports until the control side has ended.
+pub(super) async fn report(
+    client: Arc<Client>,
+    mut reports: watch::Receiver<Arc<StateReport>>,
+    unknown: Arc<Notify>,
+) {
+    loop {
+        match tokio::time::timeout(PERIOD, reports.changed()).await {
+            Ok(Err(_)) => return,
+            Ok(Ok(())) | Err(_) => {}
+        }
+        let newest = reports.borrow_and_update().clone();
+        match client.report(&newest).await {
+            Ok(()) => {}
+            // Deleted, or a new store: the watch is opened anew, and that begins by registering.
+            Err(error) if error.is_not_found() => unknown.notify_one(),
+            Err(error) => tracing::debug!(%error, "the report was not taken"),
+        }
+    }
+}
