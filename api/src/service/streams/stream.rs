@@ -88,6 +88,11 @@ impl HostStream {
             silent_since: Instant::now(),
         };
         let missed = match resume {
+            // The store was put back as it was before, and will count up another way.
+            Resume::At(revision) if revision > model.revision => Err(Some(format!(
+                "the store is at revision {}, before {revision}",
+                model.revision
+            ))),
             Resume::At(revision) => service
                 .streams
                 .history()

@@ -1,0 +1,19 @@
+//! The service as clients see it: the real program, real HTTP, a store in a folder of the test's own.
+
+mod bindings;
+mod bridges;
+mod client;
+mod crash;
+mod dhcp;
+mod hostile;
+mod hosts;
+mod media;
+mod midonet_cli;
+mod ports;
+mod root;
+mod service;
+mod slow;
+mod start;
+mod sync;
+mod tables;
+mod watch;

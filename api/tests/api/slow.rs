@@ -1,0 +1,125 @@
+//! Clients that are slow, or that stop in the middle, hold up nobody and fill no memory.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use serde_json::json;
+
+use crate::client::{Connection, PATIENCE};
+use crate::service::{Service, id_of};
+use crate::watch::Watch;
+
+/// More than requests are worked on at a time.
+const MANY: usize = 300;
+
+#[test]
+fn bodies_that_do_not_arrive_hold_up_nobody() {
+    let service = Service::start();
+    let stalled: Vec<Connection> = (0..MANY)
+        .map(|_| {
+            let mut connection = Connection::open(service.addr);
+            connection.send_raw(
+                b"POST /midonet-api/bridges HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+            );
+            connection
+        })
+        .collect();
+    service.bridge();
+    assert_eq!(service.show("/bridges").as_array().unwrap().len(), 1);
+    drop(stalled);
+}
+
+/// The three at once, as each takes its whole time.
+#[test]
+fn heads_and_bodies_have_ten_seconds_and_idle_connections_are_closed() {
+    let service = Service::start();
+    let mut idle = Connection::open(service.addr);
+    idle.send("GET", "/midonet-api", &[], "");
+    idle.answer().unwrap().expect(200);
+    let mut head = Connection::open(service.addr);
+    head.send_raw(b"GET /midonet-api HTTP/1.1\r\nHost: x\r\nX-A: ");
+    let mut body = Connection::open(service.addr);
+    body.send_raw(b"POST /midonet-api/bridges HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{");
+    let late = body.answer().expect("an answer");
+    assert!(late.error(408).contains("10 seconds"));
+    assert!(body.is_closed());
+    if let Some(answer) = head.answer() {
+        assert_eq!(answer.status, 408);
+    }
+    assert!(head.is_closed());
+    assert!(idle.is_closed());
+    assert_eq!(service.show("/bridges"), json!([]));
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let service = Service::start();
+    let mut connection = Connection::open(service.addr);
+    let mut text = String::new();
+    for n in 0..50 {
+        let body = format!("{{\"name\": \"b{n}\"}}");
+        text.push_str(&format!(
+            "POST /midonet-api/bridges HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+        text.push_str("GET /midonet-api/bridges HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    connection.send_raw(text.as_bytes());
+    for n in 0..50 {
+        connection.answer().unwrap().expect(201);
+        let bridges = connection.answer().unwrap().expect(200).json();
+        assert_eq!(bridges.as_array().unwrap().len(), n + 1);
+    }
+}
+
+#[test]
+fn a_request_that_comes_byte_by_byte_is_served() {
+    let service = Service::start();
+    let mut stream = TcpStream::connect(service.addr).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    for byte in b"GET /midonet-api HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" {
+        stream.write_all(&[*byte]).unwrap();
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+}
+
+/// 60 MB of changes pass by a watch that nobody reads.
+#[test]
+fn a_watch_that_is_not_read_fills_no_memory_and_holds_up_nobody() {
+    const CHANGES: usize = 100;
+    let service = Service::start();
+    let host = service.host("hv1");
+    let bridge = service.bridge();
+    let mut watch = Watch::open(&service, &host, "");
+    watch.batch();
+    let wanted = json!({"number": 1, "add": [{"kind": "bridge", "id": id_of(&bridge)}]});
+    service
+        .post(&format!("/weft/v1/hosts/{host}/interest"), wanted)
+        .expect(204);
+    let name = "x".repeat(600_000);
+    let put = |n: usize| {
+        let name = format!("{n:03}{name}");
+        service.put(&bridge, json!({"name": name})).expect(204);
+    };
+    (0..10).for_each(put);
+    let before = service.memory();
+    (10..CHANGES).for_each(put);
+    let grown = service.memory().saturating_sub(before);
+    assert!(grown < 30_000_000, "memory grew by {grown} bytes");
+    // Read at last, it comes to the newest state, perhaps by way of fewer.
+    let newest = service.show("/system_state")["revision"].clone();
+    let mut puts = 0;
+    loop {
+        let (lines, complete) = watch.batch();
+        puts += lines.len();
+        if complete["revision"] == newest {
+            let name = lines.last().unwrap()["put"]["object"]["name"].clone();
+            assert!(name.as_str().unwrap().starts_with("099"));
+            break;
+        }
+    }
+    assert!(puts < CHANGES, "nothing was left out: {puts}");
+}
