@@ -61,7 +61,7 @@ pub fn dissect(frame: &[u8]) -> Option<Dissection> {
         }
     }
     let (ethertype, network) = ethertype(frame, at)?;
-    let told = set_tags(&mut key, (outer, inner), ethertype);
+    let told = set_tags(&mut key, [outer, inner], ethertype);
     let mut dissection = Dissection {
         key,
         network,
@@ -113,7 +113,7 @@ fn ethertype(frame: &[u8], at: usize) -> Option<(Option<u16>, usize)> {
 /// be read is told as one whose fields are 0.
 fn set_tags(
     key: &mut FlowKey,
-    (outer, inner): (Option<(u16, u16)>, Option<(u16, u16)>),
+    [outer, inner]: [Option<(u16, u16)>; 2],
     ethertype: Option<u16>,
 ) -> bool {
     let more = ethertype.is_some_and(is_tag);

@@ -16,6 +16,7 @@ pub mod datapath;
 pub mod error;
 pub mod extract;
 pub mod kernel;
+pub mod memory;
 pub mod monitor;
 mod nl;
 pub mod upcall;
@@ -27,6 +28,7 @@ pub use datapath::{
 pub use error::{Attempt, Error};
 pub use extract::extract;
 pub use kernel::{Capabilities, KernelDatapath, OpenMode};
+pub use memory::MemoryDatapath;
 pub use monitor::{DatapathEvent, DatapathMonitor};
 pub use upcall::{Upcall, UpcallBuffer, UpcallKind, UpcallSource};
 pub use vport::{NewVport, Vport, VportKind, VportStats};

@@ -91,7 +91,7 @@ fn ipv4() -> impl Strategy<Value = Vec<u8>> {
     let protocol = prop_oneof![9 => transport(), 1 => opaque()];
     (any::<[u8; 20]>(), fragment, options, protocol).prop_map(
         |(mut header, fragment, options, (protocol, transport))| {
-            header[0] = 0x45 + options.len() as u8;
+            header[0] = 0x45 + u8::try_from(options.len()).unwrap();
             header[6..8].copy_from_slice(&fragment.to_be_bytes());
             header[9] = protocol;
             let mut packet = header.to_vec();

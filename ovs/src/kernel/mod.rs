@@ -14,6 +14,7 @@ mod uapi;
 mod upcall;
 mod vport;
 
+pub(crate) use batch::what;
 pub use datapath::{KernelDatapath, OpenMode};
 pub use families::Families;
 pub use monitor::KernelMonitor;

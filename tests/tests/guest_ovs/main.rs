@@ -3,6 +3,7 @@
 //! A datapath belongs to a network namespace: each test has its own, which goes with all that is in it
 //! when the test's thread has left it.
 
+mod conformance;
 mod datapath;
 mod dpctl;
 mod extraction;

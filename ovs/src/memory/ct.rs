@@ -1,0 +1,214 @@
+//! The action ct on a packet, in the order of `net/openvswitch/conntrack.c`: find the connection, say its state
+//! in the key, translate, enter it.
+
+use std::net::IpAddr;
+
+use weft_flow::action::{Ct, Nat, NatDirection, SetField};
+use weft_flow::present::protocol;
+use weft_flow::{Field, FlowKey, Header};
+
+use super::conntrack::{Connection, Connections, Place};
+use super::forward::Packet;
+use super::rewrite;
+use super::tuple::{Part, Tuple, v4, v6};
+
+/// `OVS_CS_F_*` of `include/uapi/linux/openvswitch.h`.
+const NEW: u128 = 0x01;
+const ESTABLISHED: u128 = 0x02;
+const REPLY: u128 = 0x08;
+const INVALID: u128 = 0x10;
+const TRACKED: u128 = 0x20;
+const SOURCE_NAT: u128 = 0x40;
+const DESTINATION_NAT: u128 = 0x80;
+
+const TCP_FIN: u128 = 0x01;
+const TCP_SYN: u128 = 0x02;
+const TCP_RST: u128 = 0x04;
+const TCP_ACK: u128 = 0x10;
+
+impl Connections {
+    /// Carries the action out; `None`: the packet is dropped, as it cannot be translated as asked.
+    pub(super) fn track(&mut self, packet: &mut Packet, ct: &Ct) -> Option<()> {
+        let Some(tuple) = Tuple::of(&packet.key, packet.transport()) else {
+            write_state(&mut packet.key, ct.zone, TRACKED | INVALID, None);
+            return Some(());
+        };
+        let known = self.known(&packet.key, ct.zone, tuple);
+        let place = known.or_else(|| self.find(ct.zone, tuple));
+        if place.is_none() && !may_begin(&packet.key, tuple) {
+            write_state(&mut packet.key, ct.zone, TRACKED | INVALID, None);
+            return Some(());
+        }
+        let before = place.and_then(|place| self.get(place));
+        if known.is_none() {
+            self.say(packet, ct.zone, place, tuple);
+        }
+        let is_translated =
+            packet.key.get_or_zero(Field::CtState) & (SOURCE_NAT | DESTINATION_NAT) != 0;
+        match (place.zip(before), &ct.nat) {
+            (Some((place, connection)), Some(nat)) if !is_translated => {
+                // What an earlier answer was has been noted by now.
+                let connection = self.get(place).unwrap_or(connection);
+                apply_nat(packet, place, connection, nat)?;
+            }
+            (None, nat) if ct.commit => {
+                let wanted = nat.as_ref().and_then(|nat| {
+                    let (address, _) = nat.addresses?;
+                    Some((nat.direction?, address, nat.ports.map(|(port, _)| port)))
+                });
+                let translated = wanted.map_or(tuple, |(direction, address, port)| {
+                    tuple.translated(direction, address, port)
+                });
+                let connection = Connection {
+                    original: tuple,
+                    reply: translated.inverse(),
+                    nat: wanted.map(|(direction, ..)| direction),
+                    is_answered: false,
+                };
+                let place = self.commit(ct.zone, connection)?;
+                if let Some(nat) = nat {
+                    apply_nat(packet, place, connection, nat)?;
+                }
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// The connection of a packet that this zone has seen already in an earlier pass.
+    fn known(&self, key: &FlowKey, zone: u16, tuple: Tuple) -> Option<Place> {
+        let state = key.get_or_zero(Field::CtState);
+        let is_known =
+            state & TRACKED != 0 && state & INVALID == 0 && key.u16(Field::CtZone) == Some(zone);
+        match state & (SOURCE_NAT | DESTINATION_NAT) {
+            _ if !is_known => None,
+            0 => self.find(zone, tuple),
+            _ => self.find_translated(zone, tuple),
+        }
+    }
+
+    fn say(&mut self, packet: &mut Packet, zone: u16, place: Option<Place>, tuple: Tuple) {
+        if let Some(place) = place.filter(|place| place.is_reply) {
+            self.answered(place);
+        }
+        let connection = place.and_then(|place| self.get(place));
+        let state = match place.zip(connection) {
+            Some((place, _)) if place.is_reply => ESTABLISHED | REPLY,
+            Some((_, connection)) if connection.is_answered => ESTABLISHED,
+            _ => NEW,
+        };
+        let original = connection.map_or(tuple, |connection| connection.original);
+        write_state(&mut packet.key, zone, TRACKED | state, Some(original));
+    }
+}
+
+fn write_state(key: &mut FlowKey, zone: u16, state: u128, original: Option<Tuple>) {
+    for field in [
+        Field::CtV4Src,
+        Field::CtV4Dst,
+        Field::CtV6Src,
+        Field::CtV6Dst,
+    ] {
+        key.clear(field);
+    }
+    for field in [Field::CtProto, Field::CtTpSrc, Field::CtTpDst] {
+        key.clear(field);
+    }
+    key.set(Field::CtState, state);
+    key.set(Field::CtZone, zone.into());
+    key.set(Field::CtMark, 0).set(Field::CtLabels, 0);
+    if let Some(original) = original {
+        original.write_original(key);
+    }
+}
+
+/// Whether a packet of no connection may begin one (`tcp_new` of `nf_conntrack_proto_tcp.c`, and
+/// `icmp_new`): an answer cannot.
+fn may_begin(key: &FlowKey, tuple: Tuple) -> bool {
+    if let Part::Echo { is_reply, .. } = tuple.part {
+        return !is_reply;
+    }
+    if tuple.protocol != protocol::TCP {
+        return true;
+    }
+    let flags = key.get_or_zero(Field::TcpFlags);
+    let has = |bit| flags & bit != 0;
+    match (has(TCP_SYN), has(TCP_ACK)) {
+        _ if has(TCP_RST) => false,
+        (true, is_answer) => !is_answer,
+        _ if has(TCP_FIN) => false,
+        (false, is_under_way) => is_under_way,
+    }
+}
+
+/// Translates a packet as its connection wants it; `None`: it cannot be.
+fn apply_nat(packet: &mut Packet, place: Place, connection: Connection, nat: &Nat) -> Option<()> {
+    let is_established = place.is_reply || connection.is_answered;
+    let of_connection = connection.nat.filter(|_| is_established);
+    let direction = match of_connection {
+        Some(direction) if place.is_reply => opposite(direction),
+        Some(direction) => direction,
+        // A packet before the first answer is translated where the action says how.
+        None if connection.nat.is_some() && connection.nat == nat.direction => nat.direction?,
+        None => return Some(()),
+    };
+    let towards = match place.is_reply {
+        true => connection.original.inverse(),
+        false => connection.reply.inverse(),
+    };
+    rewrite(packet, direction, towards)?;
+    let done = match direction {
+        NatDirection::Source => SOURCE_NAT,
+        NatDirection::Destination => DESTINATION_NAT,
+    };
+    let state = packet.key.get_or_zero(Field::CtState) | done;
+    packet.key.set(Field::CtState, state);
+    Some(())
+}
+
+fn opposite(direction: NatDirection) -> NatDirection {
+    match direction {
+        NatDirection::Source => NatDirection::Destination,
+        NatDirection::Destination => NatDirection::Source,
+    }
+}
+
+/// Writes one side of a tuple into a packet.
+fn rewrite(packet: &mut Packet, direction: NatDirection, towards: Tuple) -> Option<()> {
+    let is_source = direction == NatDirection::Source;
+    let pick = |source, destination| if is_source { source } else { destination };
+    let (header, field, value) = match pick(towards.source, towards.destination) {
+        IpAddr::V4(address) => (
+            Header::Ipv4,
+            pick_field(is_source, Field::Ipv4Src, Field::Ipv4Dst),
+            v4(address),
+        ),
+        IpAddr::V6(address) => (
+            Header::Ipv6,
+            pick_field(is_source, Field::Ipv6Src, Field::Ipv6Dst),
+            v6(address),
+        ),
+    };
+    rewrite::set(packet, header, &[SetField::whole(field, value)])?;
+    let Part::Ports {
+        source,
+        destination,
+    } = towards.part
+    else {
+        return Some(());
+    };
+    let header = match towards.protocol {
+        protocol::TCP => Header::Tcp,
+        protocol::UDP => Header::Udp,
+        _ => return Some(()),
+    };
+    let (field, port) = match is_source {
+        true => (Field::TpSrc, source),
+        false => (Field::TpDst, destination),
+    };
+    rewrite::set(packet, header, &[SetField::whole(field, port.into())])
+}
+
+fn pick_field(is_source: bool, source: Field, destination: Field) -> Field {
+    if is_source { source } else { destination }
+}
