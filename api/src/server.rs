@@ -42,7 +42,7 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long a client may leave unread what was sent to it, in milliseconds.
 const UNREAD_TIME: u32 = 30_000;
 /// How long a process that had the store and the address before may take to be gone.
-const PREDECESSOR: Duration = Duration::from_secs(2);
+const PREDECESSOR: Duration = Duration::from_secs(1);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
 

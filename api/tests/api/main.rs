@@ -1,5 +1,7 @@
 //! The service as clients see it: the real program, real HTTP, a store in a folder of the test's own.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod bindings;
 mod bridges;
 mod client;
