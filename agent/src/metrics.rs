@@ -52,14 +52,21 @@ pub async fn serve(listen: SocketAddr, peers: Arc<Peers>, ready: Arc<AtomicBool>
 
 async fn status(app: &App) -> Option<Status> {
     let (sender, answer) = oneshot::channel();
-    app.peers.core.send(Message::Ask(Ask::Status(sender))).ok()?;
+    app.peers
+        .core
+        .send(Message::Ask(Ask::Status(sender)))
+        .ok()?;
     tokio::time::timeout(PATIENCE, answer).await.ok()?.ok()
 }
 
 async fn healthz(State(app): State<App>) -> Response {
     match status(&app).await {
         Some(_) => (StatusCode::OK, "ok\n").into_response(),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "the control side does not answer\n").into_response(),
+        None => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the control side does not answer\n",
+        )
+            .into_response(),
     }
 }
 
@@ -72,7 +79,11 @@ async fn readyz(State(app): State<App>) -> Response {
 
 async fn metrics(State(app): State<App>) -> Response {
     let Some(status) = status(&app).await else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the control side does not answer\n").into_response();
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the control side does not answer\n",
+        )
+            .into_response();
     };
     let hot = app.peers.hot.clone();
     let drops = tokio::task::spawn_blocking(move || hot.drops(None)).await;
@@ -88,32 +99,88 @@ fn text(status: &Status, drops: &BTreeMap<String, u64>) -> String {
     let mut out = String::new();
     let mut one = |name: &str, kind: &str, help: &str, value: u64| {
         // Writing to a string does not fail.
-        let _ = writeln!(out, "# HELP weft_{name} {help}\n# TYPE weft_{name} {kind}\nweft_{name} {value}");
+        let _ = writeln!(
+            out,
+            "# HELP weft_{name} {help}\n# TYPE weft_{name} {kind}\nweft_{name} {value}"
+        );
     };
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    one("uptime_seconds", "gauge", "Seconds since the agent started.", status.uptime_seconds);
-    one("service_connected", "gauge", "1 while the topology service is followed.",
-        u64::from(status.api.is_some()));
+    one(
+        "uptime_seconds",
+        "gauge",
+        "Seconds since the agent started.",
+        status.uptime_seconds,
+    );
+    one(
+        "service_connected",
+        "gauge",
+        "1 while the topology service is followed.",
+        u64::from(status.api.is_some()),
+    );
     if let Some(silence) = status.api_silence_seconds {
-        one("service_silence_seconds", "gauge", "Seconds since the topology service was heard of.", silence);
+        one(
+            "service_silence_seconds",
+            "gauge",
+            "Seconds since the topology service was heard of.",
+            silence,
+        );
     }
-    one("snapshot_revision", "gauge", "Revision of the snapshot in use.", status.revision);
-    one("revision_in_force", "gauge", "Revision in force in the kernel.", status.revision_in_force);
-    one("bindings_active", "gauge", "Ports that the kernel carries.", count(status.bindings_active));
-    one("bindings_pending", "gauge", "Ports that should be carried and are not.",
-        count(status.bindings_pending));
-    one("flows", "gauge", "Flows in the kernel.", count(status.flows));
+    one(
+        "snapshot_revision",
+        "gauge",
+        "Revision of the snapshot in use.",
+        status.revision,
+    );
+    one(
+        "revision_in_force",
+        "gauge",
+        "Revision in force in the kernel.",
+        status.revision_in_force,
+    );
+    one(
+        "bindings_active",
+        "gauge",
+        "Ports that the kernel carries.",
+        count(status.bindings_active),
+    );
+    one(
+        "bindings_pending",
+        "gauge",
+        "Ports that should be carried and are not.",
+        count(status.bindings_pending),
+    );
+    one(
+        "flows",
+        "gauge",
+        "Flows in the kernel.",
+        count(status.flows),
+    );
     for (name, value) in &status.counters {
-        one(&format!("{name}_total"), "counter", &name.replace('_', " "), *value);
+        one(
+            &format!("{name}_total"),
+            "counter",
+            &name.replace('_', " "),
+            *value,
+        );
     }
-    let _ = writeln!(out, "# HELP weft_dropped_packets_total Packets dropped, by reason.");
+    let _ = writeln!(
+        out,
+        "# HELP weft_dropped_packets_total Packets dropped, by reason."
+    );
     let _ = writeln!(out, "# TYPE weft_dropped_packets_total counter");
     for (reason, packets) in drops {
-        let _ = writeln!(out, "weft_dropped_packets_total{{reason=\"{}\"}} {packets}", escaped(reason));
+        let _ = writeln!(
+            out,
+            "weft_dropped_packets_total{{reason=\"{}\"}} {packets}",
+            escaped(reason)
+        );
     }
     out
 }
 
 fn escaped(label: &str) -> String {
-    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    label
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }

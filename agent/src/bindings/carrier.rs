@@ -52,8 +52,10 @@ enum CarryError {
     Hot(#[from] HotError),
     #[error(transparent)]
     Datapath(#[from] Error),
-    #[error("the interface belongs to something else: take it out of its bridge or bond, or delete \
-             the other datapath ({0})")]
+    #[error(
+        "the interface belongs to something else: take it out of its bridge or bond, or delete \
+             the other datapath ({0})"
+    )]
     Taken(Error),
     #[error("no number is free: the datapath has {HIGHEST} ports")]
     NoNumber,
@@ -121,8 +123,11 @@ impl Carrier {
             let taken_over = match wanted {
                 Some(((&port, want), link)) => self.take_over(port, want, link, vport),
                 None => {
-                    tracing::info!(interface = vport.name, number = vport.port_no,
-                        "a vport of a former run is not wanted any more");
+                    tracing::info!(
+                        interface = vport.name,
+                        number = vport.port_no,
+                        "a vport of a former run is not wanted any more"
+                    );
                     Ok(false)
                 }
             };
@@ -232,7 +237,9 @@ impl Carrier {
         let there: BTreeSet<u32> = self.datapath.ports()?.iter().map(|it| it.port_no).collect();
         let numbers = self.carried.values().map(|is| is.number);
         let lost: Vec<u32> = numbers.filter(|number| !there.contains(number)).collect();
-        Ok(lost.into_iter().fold(false, |any, number| self.lost(number) || any))
+        Ok(lost
+            .into_iter()
+            .fold(false, |any, number| self.lost(number) || any))
     }
 
     /// The datapath was made anew, empty.

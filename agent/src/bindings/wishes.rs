@@ -361,7 +361,11 @@ fn read_all(folder: &Path) -> Result<Vec<PlugFile>, FileError> {
             serde_json::from_slice::<PlugFile>(&content).map_err(|error| error.to_string())
         });
         match parsed {
-            Ok(file) if path.file_stem().is_some_and(|stem| *stem == *file.interface) => {
+            Ok(file)
+                if path
+                    .file_stem()
+                    .is_some_and(|stem| *stem == *file.interface) =>
+            {
                 files.push(file);
             }
             Ok(file) => tracing::warn!(path = %path.display(), interface = file.interface,

@@ -65,11 +65,13 @@ impl Peers {
                 done(&plugged?)
             }
             Verb::Unplug { interface } => {
-                self.ask(|answer| Ask::Unplug { interface, answer }).await??;
+                self.ask(|answer| Ask::Unplug { interface, answer })
+                    .await??;
                 done(&())
             }
             Verb::UnbindPort { port } => {
-                self.ask(|answer| Ask::UnbindPort { port, answer }).await??;
+                self.ask(|answer| Ask::UnbindPort { port, answer })
+                    .await??;
                 done(&())
             }
             Verb::Bindings => {
@@ -79,7 +81,9 @@ impl Peers {
             Verb::Status => done(&self.ask(Ask::Status).await?),
             Verb::FindPort { prefix } => self.find_port(&prefix).await,
             Verb::Flows { port } => self.flows(port, replies).await,
-            Verb::Drops { port } => list(self.hot(move |hot| hot.drops(port)).await?, replies).await,
+            Verb::Drops { port } => {
+                list(self.hot(move |hot| hot.drops(port)).await?, replies).await
+            }
             Verb::Learned => list(self.hot(|hot| hot.learned()).await?, replies).await,
             Verb::Trace { port, frame } => {
                 let frame = bytes_of(&frame)?;
@@ -137,7 +141,9 @@ impl Peers {
         if prefix.len() < SHORTEST_PREFIX || !prefix.chars().all(digits) {
             return Err(failure(
                 FailureCode::BadRequest,
-                format!("'{prefix}': want the first {SHORTEST_PREFIX} or more characters of a port's id"),
+                format!(
+                    "'{prefix}': want the first {SHORTEST_PREFIX} or more characters of a port's id"
+                ),
             ));
         }
         let found = match self.client.find_ports(&prefix).await {
@@ -194,7 +200,12 @@ async fn list<T: Serialize>(items: Vec<T>, replies: &Replies) -> Outcome {
 }
 
 fn bytes_of(hex: &str) -> Result<Vec<u8>, Failure> {
-    let bad = |what: String| failure(FailureCode::BadRequest, format!("the frame to trace {what}"));
+    let bad = |what: String| {
+        failure(
+            FailureCode::BadRequest,
+            format!("the frame to trace {what}"),
+        )
+    };
     if !hex.is_ascii() || hex.len() % 2 != 0 {
         return Err(bad("is no even number of hex digits".to_owned()));
     }

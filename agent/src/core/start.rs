@@ -167,10 +167,7 @@ impl Core {
     }
 }
 
-async fn forward(
-    mut events: mpsc::UnboundedReceiver<crate::hot::Event>,
-    core: Sender<Message>,
-) {
+async fn forward(mut events: mpsc::UnboundedReceiver<crate::hot::Event>, core: Sender<Message>) {
     while let Some(event) = events.recv().await {
         if core.send(Message::Hot(event)).is_err() {
             return;

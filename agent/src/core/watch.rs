@@ -49,7 +49,10 @@ impl Core {
             StreamEvent::Lines { .. } => {}
             StreamEvent::Closed { reason, .. } => {
                 if !self.heard.complained {
-                    tracing::warn!(reason, "the topology service is away: going on with what is known");
+                    tracing::warn!(
+                        reason,
+                        "the topology service is away: going on with what is known"
+                    );
                 }
                 self.heard.complained = true;
                 self.heard.stream = None;
@@ -128,10 +131,16 @@ impl Core {
             ),
             None => "by a command, as it seems: no ovs-vswitchd runs here".to_owned(),
         };
-        tracing::error!(datapath = self.datapath_name, culprit, "somebody deleted the datapath: making \
-            it anew");
+        tracing::error!(
+            datapath = self.datapath_name,
+            culprit,
+            "somebody deleted the datapath: making \
+            it anew"
+        );
         if let Err(error) = self.try_rebuild() {
-            self.ended = Some(Ended::Broken(format!("the datapath cannot be made anew: {error}")));
+            self.ended = Some(Ended::Broken(format!(
+                "the datapath cannot be made anew: {error}"
+            )));
         }
     }
 

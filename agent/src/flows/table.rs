@@ -183,6 +183,10 @@ mod tests {
         }
     }
 
+    fn id(n: u8) -> Ufid {
+        Ufid([n; 16])
+    }
+
     fn flood(bridge: u128) -> Tag {
         Tag::Flood(BridgeId(Uuid::from_u128(bridge)))
     }
@@ -191,13 +195,13 @@ mod tests {
     fn a_tag_finds_the_flows_that_depend_on_it_now_and_each_once() {
         let mut table = FlowTable::default();
         let local = Tag::Local(PortId(Uuid::nil()));
-        table.insert(Ufid(1), flow(1, &[flood(1), local]));
-        table.insert(Ufid(2), flow(1, &[local]));
-        assert_eq!(table.under(&[flood(1), local]), [Ufid(1), Ufid(2)]);
-        table.insert(Ufid(1), flow(1, &[flood(2)]));
-        assert_eq!(table.under(&[flood(1), local]), [Ufid(2)]);
-        table.remove(Ufid(2));
-        assert_eq!(table.under(&[local]), []);
+        table.insert(id(1), flow(1, &[flood(1), local]));
+        table.insert(id(2), flow(1, &[local]));
+        assert_eq!(table.under(&[flood(1), local]), [id(1), id(2)]);
+        table.insert(id(1), flow(1, &[flood(2)]));
+        assert_eq!(table.under(&[flood(1), local]), [id(2)]);
+        table.remove(id(2));
+        assert!(table.under(&[local]).is_empty());
         assert_eq!(table.by_tag.len(), 1);
     }
 
@@ -205,14 +209,14 @@ mod tests {
     fn the_oldest_flow_of_a_port_is_found_past_those_that_are_gone() {
         let mut table = FlowTable::default();
         for n in 1..=3 {
-            table.insert(Ufid(n), flow(7, &[]));
+            table.insert(id(n), flow(7, &[]));
         }
-        table.insert(Ufid(9), flow(8, &[]));
-        table.remove(Ufid(1));
-        assert_eq!(table.oldest_of_port(7), Some(Ufid(2)));
+        table.insert(id(9), flow(8, &[]));
+        table.remove(id(1));
+        assert_eq!(table.oldest_of_port(7), Some(id(2)));
         assert_eq!(table.count_of_port(7), 2);
-        table.remove(Ufid(2));
-        table.remove(Ufid(3));
+        table.remove(id(2));
+        table.remove(id(3));
         assert_eq!(table.oldest_of_port(7), None);
         assert!(table.by_port.get(&7).is_none());
     }

@@ -34,14 +34,20 @@ pub async fn list(handle: &Handle) -> Result<Vec<Link>, rtnetlink::Error> {
         let length = address.header.prefix_len;
         let of = addresses.entry(address.header.index).or_default();
         // IFA_LOCAL is the host's own on a point-to-point link; elsewhere both say the same.
-        let local = address.attributes.iter().find_map(|attribute| match attribute {
-            AddressAttribute::Local(ip) => Some(*ip),
-            _ => None,
-        });
-        let any = address.attributes.iter().find_map(|attribute| match attribute {
-            AddressAttribute::Address(ip) => Some(*ip),
-            _ => None,
-        });
+        let local = address
+            .attributes
+            .iter()
+            .find_map(|attribute| match attribute {
+                AddressAttribute::Local(ip) => Some(*ip),
+                _ => None,
+            });
+        let any = address
+            .attributes
+            .iter()
+            .find_map(|attribute| match attribute {
+                AddressAttribute::Address(ip) => Some(*ip),
+                _ => None,
+            });
         if let Some(ip) = local.or(any) {
             of.push(format!("{ip}/{length}"));
         }

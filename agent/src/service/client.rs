@@ -124,7 +124,11 @@ impl Client {
     }
 
     /// Opens the watch at one service. Its body has no end.
-    pub async fn watch(&self, url: &str, resume: Option<&Resume>) -> Result<Response, ServiceError> {
+    pub async fn watch(
+        &self,
+        url: &str,
+        resume: Option<&Resume>,
+    ) -> Result<Response, ServiceError> {
         let from = match resume {
             // A store's name is made of letters, digits and dashes.
             Some(Resume { revision, store }) => format!("?revision={revision}&store={store}"),
@@ -174,9 +178,7 @@ impl Client {
     pub async fn unbind(&self, port: PortId) -> Result<u64, ServiceError> {
         const ATTEMPT: &str = "give the port back to the service";
         let path = self.path(&format!("/bindings/{port}"));
-        let (url, answer) = self
-            .ask::<()>(ATTEMPT, Method::DELETE, &path, None)
-            .await?;
+        let (url, answer) = self.ask::<()>(ATTEMPT, Method::DELETE, &path, None).await?;
         let answer: BindingAnswer = read(ATTEMPT, &url, answer).await?;
         Ok(answer.revision)
     }
@@ -214,10 +216,7 @@ impl Client {
             let Some(url) = self.urls.get(index) else {
                 continue;
             };
-            match self
-                .ask_one(attempt, method.clone(), url, path, body)
-                .await
-            {
+            match self.ask_one(attempt, method.clone(), url, path, body).await {
                 Err(error) if error.is_away() => last = Some(error),
                 Err(error) => return Err(error),
                 Ok(answer) => {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use weft_topology::id::PortId;
 use weft_wire::host::{BindingRequest, StateReport};
 use weft_wire::watch::{InterestRequest, WatchLine};
@@ -93,14 +93,14 @@ impl Service {
     pub fn start(runtime: &Handle, client: Arc<Client>, core: &Sender<Message>) -> Self {
         let (interest, wanted) = mpsc::unbounded_channel();
         let (report, reports) = watch::channel(Arc::new(StateReport::default()));
-        let unknown = Arc::new(Notify::new());
+        let registered = Arc::new(watch::Sender::new(false));
         runtime.spawn(stream::follow(
             client.clone(),
             core.clone(),
             wanted,
-            unknown.clone(),
+            registered.clone(),
         ));
-        runtime.spawn(reporter::report(client.clone(), reports, unknown));
+        runtime.spawn(reporter::report(client.clone(), reports, registered));
         Self {
             runtime: runtime.clone(),
             client,

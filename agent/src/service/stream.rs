@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use futures::{StreamExt, TryStreamExt};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch as latest};
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::io::StreamReader;
 use weft_wire::host::LEASE_SECONDS;
@@ -36,17 +36,29 @@ pub(super) async fn follow(
     client: Arc<Client>,
     core: Sender<Message>,
     mut interest: Interest,
-    unknown: Arc<Notify>,
+    registered: Arc<latest::Sender<bool>>,
 ) {
     let mut pause = BACKOFF.0;
     for stream in 1.. {
         let mut opened = false;
-        let reason = match watch(&client, &core, stream, &mut interest, &unknown, &mut opened).await
+        let reason = match watch(
+            &client,
+            &core,
+            stream,
+            &mut interest,
+            &registered,
+            &mut opened,
+        )
+        .await
         {
             Ok(()) => return,
             Err(reason) => reason,
         };
-        pause = if opened { BACKOFF.0 } else { (pause * 2).min(BACKOFF.1) };
+        pause = if opened {
+            BACKOFF.0
+        } else {
+            (pause * 2).min(BACKOFF.1)
+        };
         let closed = StreamEvent::Closed {
             stream: if opened { stream } else { 0 },
             reason,
@@ -64,10 +76,12 @@ async fn watch(
     core: &Sender<Message>,
     stream: u64,
     interest: &mut Interest,
-    unknown: &Notify,
+    registered: &latest::Sender<bool>,
     opened: &mut bool,
 ) -> Result<(), String> {
-    let (url, registered) = client.register().await.map_err(|e| e.to_string())?;
+    let (url, answer) = client.register().await.map_err(|e| e.to_string())?;
+    registered.send_replace(true);
+    let mut known = registered.subscribe();
     let (reply, resume) = oneshot::channel();
     if core
         .send(Message::Stream(StreamEvent::Opening(reply)))
@@ -86,7 +100,7 @@ async fn watch(
     let event = StreamEvent::Open {
         stream,
         url: url.clone(),
-        store: registered.store,
+        store: answer.store,
     };
     if core.send(Message::Stream(event)).is_err() {
         return Ok(());
@@ -112,7 +126,9 @@ async fn watch(
                     client.interest(&url, &request).await.map_err(|e| e.to_string())?;
                 }
             }
-            () = unknown.notified() => return Err(format!("{url} does not know this host any more")),
+            _ = known.wait_for(|known| !known) => {
+                return Err(format!("{url} does not know this host any more"));
+            }
         }
     }
 }

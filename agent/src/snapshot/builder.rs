@@ -272,7 +272,10 @@ impl Builder {
 
     fn forget_unfollowed(&mut self) {
         let here = self.snapshot.objects().filter(|it| !self.follows(it));
-        let absent = self.snapshot.absent().filter(|id| !self.followed.contains(id));
+        let absent = self
+            .snapshot
+            .absent()
+            .filter(|id| !self.followed.contains(id));
         let ids: Vec<ObjectId> = here.map(Object::id).chain(absent).collect();
         self.forget(&ids);
     }

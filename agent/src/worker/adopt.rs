@@ -17,6 +17,14 @@ use crate::flows::table::Flow;
 impl Worker {
     /// Takes over a flow, or deletes it.
     pub(super) fn adopt(&mut self, ufid: Ufid, found: DumpedFlow) {
+        // The port was let go while the dump ran; its flows are another worker's, or nobody's.
+        let number = found.key.u32(weft_flow::Field::InPort);
+        let Some(pid) = number
+            .and_then(|number| self.ports.by_number(number))
+            .map(|slot| slot.source.pid())
+        else {
+            return;
+        };
         let foreign = !found.key.unknown.is_empty();
         let outcome = match foreign {
             true => None,
@@ -28,6 +36,7 @@ impl Worker {
         };
         // Undecided is not wrong: it stays, and is judged when what is missing arrives.
         let undecided = !outcome.missing.is_empty();
+        self.ask_for(&outcome.missing);
         let lasts = outcome.install == Install::Flow
             && outcome.effects.is_empty()
             && found.mask.covers(&outcome.mask);
@@ -42,9 +51,7 @@ impl Worker {
             true => without_pid(&found.actions),
             false => std::mem::take(&mut outcome.actions),
         };
-        let number = found.key.u32(weft_flow::Field::InPort);
-        let slot = number.and_then(|number| self.ports.by_number(number));
-        set_pid(&mut actions, slot.map_or(0, |slot| slot.source.pid()));
+        set_pid(&mut actions, pid);
         let changed = actions != found.actions;
         let flow = Flow {
             key: found.key,

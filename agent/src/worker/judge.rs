@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use weft_flow::{FlowKey, Ufid};
-use weft_flowsim::{Effect, Install, Outcome, Probe, serve, simulate};
+use weft_flowsim::{Effect, Install, Outcome, Probe, serve};
 use weft_topology::Tag;
 
 use super::batch::Write;
@@ -28,6 +28,7 @@ impl Worker {
     pub(super) fn judge(&mut self, act: Act, key: &FlowKey, packet: &[u8]) -> Option<Outcome> {
         let now = self.now();
         let (snapshot, learned) = (&self.snapshot, &self.shared.learned);
+        let simulate = self.simulate;
         let scratch = &mut self.scratch;
         let judged = catch_unwind(AssertUnwindSafe(|| {
             let mut probe = Probe::new(key, packet, learned, now, scratch);

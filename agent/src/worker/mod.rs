@@ -47,3 +47,6 @@ mod tally;
 mod upcall;
 
 pub use pool::start;
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use weft_flow::FlowKey;
 use weft_ovs::Upcall;
+use weft_topology::id::PortId;
 
 /// Bytes that all parked packets of a host may take.
 pub(super) const BUDGET: usize = 64 << 20;
@@ -16,6 +17,8 @@ const LENGTH: usize = 4_096;
 /// A packet that waits.
 #[derive(Debug)]
 pub(super) struct ParkedPacket {
+    /// Where it came in; its port's number may be another's when it leaves.
+    pub(super) port: PortId,
     /// Its key.
     pub(super) key: FlowKey,
     /// The key's attributes.
@@ -46,8 +49,9 @@ pub(super) enum Full {
 
 impl ParkedPacket {
     /// A copy of an upcall.
-    pub(super) fn of(upcall: &Upcall<'_>) -> Self {
+    pub(super) fn of(port: PortId, upcall: &Upcall<'_>) -> Self {
         Self {
+            port,
             key: upcall.key.clone(),
             key_attrs: upcall.key_attrs.to_vec(),
             packet: upcall.packet.to_vec(),
@@ -109,6 +113,7 @@ mod tests {
 
     fn packet(bytes: usize) -> ParkedPacket {
         ParkedPacket {
+            port: PortId(uuid::Uuid::nil()),
             key: FlowKey::new(),
             key_attrs: Vec::new(),
             packet: vec![0; bytes],

@@ -13,7 +13,7 @@ use weft_topology::{Snapshot, Tag};
 
 use super::inbox::{Message, inbox};
 use super::run::Worker;
-use super::shared::{RECEIVE_BUFFER, Settings, Shared, monotonic_clock};
+use super::shared::{Clock, RECEIVE_BUFFER, Settings, Shared, monotonic_clock};
 use super::sweep::Sweeper;
 use crate::hot::{Event, Hot, HotError, Start};
 
@@ -47,13 +47,18 @@ struct RunningSweeper {
 
 /// Starts the hot path, a worker a core.
 pub fn start(start: Start) -> Result<Arc<dyn Hot>, HotError> {
-    let settings = Settings::new(start.limits, start.exact_flows);
-    let shared = Arc::new(Shared::new(
-        start.snapshot.clone(),
-        start.events,
-        monotonic_clock(),
-    ));
     let count = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(start_with(start, count, monotonic_clock())?)
+}
+
+/// Starts so many workers, with a clock of the caller's.
+pub(super) fn start_with(
+    start: Start,
+    count: usize,
+    clock: Clock,
+) -> Result<Arc<Workers>, HotError> {
+    let settings = Settings::new(start.limits, start.exact_flows);
+    let shared = Arc::new(Shared::new(start.snapshot.clone(), start.events, clock));
     let mut postboxes = Vec::new();
     let mut workers = Vec::new();
     for index in 0..count {
@@ -153,7 +158,8 @@ impl Workers {
 
     /// All workers write to this datapath from now on, which is empty.
     pub(super) fn move_to(&self, datapath: Box<dyn Datapath>) -> Result<(), HotError> {
-        let swept = self.stop_sweeper();
+        // To its end: what it found in the old datapath must not reach a worker that has the new one.
+        let swept = self.stop_sweeper().map(JoinHandle::join);
         lock(&self.placed).clear();
         for worker in 0..self.count {
             self.shared.send(worker, Message::Rebuilt(datapath.fork()?));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use weft_flow::Ufid;
-use weft_flowsim::{Scratch, Time};
+use weft_flowsim::{Outcome, Probe, Scratch, Time};
 use weft_ovs::{Datapath, Error, OpReply, UpcallBuffer, UpcallSource};
 use weft_topology::id::PortId;
 use weft_topology::{ObjectId, Snapshot, Tag};
@@ -28,6 +28,9 @@ const FULL: usize = 48;
 /// The inbox's token; ports count from 1.
 const INBOX: u64 = 0;
 
+/// Judges a packet: [`weft_flowsim::simulate`], or a test's own.
+pub(super) type Simulate = fn(&Snapshot, &mut Probe<'_>) -> Outcome;
+
 /// One worker.
 pub(super) struct Worker {
     pub(super) index: usize,
@@ -41,6 +44,7 @@ pub(super) struct Worker {
     pub(super) tally: Tally,
     pub(super) batch: Batch,
     pub(super) scratch: Scratch,
+    pub(super) simulate: Simulate,
     /// Objects that this worker has asked for since the last snapshot.
     pub(super) asked: HashSet<ObjectId>,
     /// Flows deleted since the dump in progress began: the dump may still name them.
@@ -77,6 +81,7 @@ impl Worker {
             table: FlowTable::default(),
             batch: Batch::default(),
             scratch: Scratch::new(),
+            simulate: weft_flowsim::simulate,
             asked: HashSet::new(),
             deleted: HashSet::new(),
             dumped: HashSet::new(),
@@ -197,6 +202,10 @@ impl Worker {
         self.table = FlowTable::default();
         self.batch.clear();
         self.dump_began = None;
+        // The numbers by which their ports are known are other ports' now.
+        for parked in self.parking.leave_all() {
+            self.tally.lost(Some(parked.port), Lost::ParkedTooLong);
+        }
     }
 
     fn detach(&mut self, port: PortId) {
@@ -217,6 +226,7 @@ impl Worker {
     pub(super) fn flush(&mut self) {
         self.batch.retain_known(&self.table);
         if self.batch.len() == 0 {
+            self.shared.set_flow_count(self.index, self.table.len());
             return;
         }
         let mut results = std::mem::take(&mut self.results);

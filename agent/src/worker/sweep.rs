@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use weft_flow::{Field, Ufid};
+use weft_flow::{Field, FlowKey, Ufid};
 use weft_flowsim::{Effect, Probe, Scratch, Time, simulate};
 use weft_ovs::{Datapath, DumpedFlow, Error, Op};
 
@@ -23,7 +23,15 @@ pub(super) struct Sweeper {
     shared: Arc<Shared>,
     datapath: Box<dyn Datapath>,
     /// Flows that no worker's port claimed in the last dump.
-    unclaimed: HashSet<Ufid>,
+    unclaimed: HashSet<Name>,
+}
+
+/// By what a flow can be deleted.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Name {
+    Ufid(Ufid),
+    /// Somebody put it without an id.
+    Key(Box<FlowKey>),
 }
 
 impl Sweeper {
@@ -52,7 +60,7 @@ impl Sweeper {
     }
 
     /// Learns where MACs are from the flows that are there; the last used wins.
-    fn relearn(&mut self) -> Result<(), Error> {
+    pub(super) fn relearn(&mut self) -> Result<(), Error> {
         let snapshot = self.shared.snapshot();
         let learned = &self.shared.learned;
         let now = self.shared.now();
@@ -84,7 +92,7 @@ impl Sweeper {
         Ok(())
     }
 
-    fn sweep(&mut self) -> Result<(), Error> {
+    pub(super) fn sweep(&mut self) -> Result<(), Error> {
         self.shared.tell_all(|| Message::DumpBegins);
         let owners = self.shared.owners();
         let mut chunks: Vec<Vec<DumpedFlow>> =
@@ -108,8 +116,8 @@ impl Sweeper {
                             shared.send(owner, Message::Dumped(std::mem::take(chunk)));
                         }
                     }
-                    (None, Some(ufid)) => drop(unclaimed.insert(ufid)),
-                    (None, None) => {}
+                    (None, Some(ufid)) => drop(unclaimed.insert(Name::Ufid(ufid))),
+                    (None, None) => drop(unclaimed.insert(Name::Key(Box::new(flow.key)))),
                 }
             }
             Err(broken) => bad.push(broken),
@@ -128,18 +136,21 @@ impl Sweeper {
         // A port may have been let go, or taken on, while the dump ran: twice in a row is no accident.
         let lost = unclaimed
             .iter()
-            .filter(|ufid| self.unclaimed.contains(ufid))
-            .copied();
-        let gone: Vec<Ufid> = lost
-            .chain(bad.iter().filter_map(|broken| broken.ufid))
-            .collect();
+            .filter(|name| self.unclaimed.contains(name))
+            .cloned();
+        let broken = bad.iter().filter_map(|broken| broken.ufid);
+        let gone: Vec<Name> = lost.chain(broken.map(Name::Ufid)).collect();
         self.delete(&gone);
         self.unclaimed = unclaimed;
         Ok(())
     }
 
-    fn delete(&mut self, ufids: &[Ufid]) {
-        let ops: Vec<Op<'_>> = ufids.iter().map(|&ufid| Op::Delete { ufid }).collect();
+    fn delete(&mut self, names: &[Name]) {
+        let op = |name| match name {
+            &Name::Ufid(ufid) => Op::Delete { ufid },
+            Name::Key(key) => Op::DeleteUnnamed { key },
+        };
+        let ops: Vec<Op<'_>> = names.iter().map(op).collect();
         let mut results = Vec::new();
         self.datapath.apply(&ops, &mut results);
         let deleted = results.iter().filter(|result| result.is_ok()).count();

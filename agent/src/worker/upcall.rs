@@ -3,6 +3,7 @@
 use weft_flow::{Field, FlowKey, Ufid};
 use weft_flowsim::{Install, Outcome, PuntClass};
 use weft_ovs::{FlowStats, Upcall, UpcallKind};
+use weft_topology::ObjectId;
 use weft_topology::id::PortId;
 
 use super::batch::Write;
@@ -48,7 +49,7 @@ impl Worker {
             return;
         };
         if !outcome.missing.is_empty() {
-            self.park(port, ParkedPacket::of(upcall), &outcome);
+            self.park(ParkedPacket::of(port, upcall), &outcome);
             self.scratch.recycle(outcome);
             return;
         }
@@ -58,12 +59,14 @@ impl Worker {
     /// Judges the packets that waited, now that there is another snapshot.
     pub(super) fn judge_parked(&mut self) {
         for parked in self.parking.leave_all() {
+            let port = parked.port;
             let number = parked.key.u32(Field::InPort);
-            let Some((port, pid)) = number
-                .and_then(|number| self.ports.by_number(number))
-                .map(|slot| (slot.port, slot.source.pid()))
+            let slot = number.and_then(|number| self.ports.by_number(number));
+            let Some(pid) = slot
+                .filter(|slot| slot.port == port)
+                .map(|slot| slot.source.pid())
             else {
-                self.tally.lost(None, Lost::ParkedTooLong);
+                self.tally.lost(Some(port), Lost::ParkedTooLong);
                 continue;
             };
             let Some(outcome) = self.judge(Act::Simulate, &parked.key, &parked.packet) else {
@@ -71,7 +74,7 @@ impl Worker {
                 continue;
             };
             if !outcome.missing.is_empty() {
-                self.park(port, parked, &outcome);
+                self.park(parked, &outcome);
                 self.scratch.recycle(outcome);
                 continue;
             }
@@ -85,17 +88,22 @@ impl Worker {
         }
     }
 
-    fn park(&mut self, port: PortId, packet: ParkedPacket, outcome: &Outcome) {
+    fn park(&mut self, packet: ParkedPacket, outcome: &Outcome) {
+        let port = packet.port;
         match self.parking.park(packet) {
             Ok(()) => self.tally.count(Counter::Parked),
             Err(Full::Budget) => self.tally.lost(Some(port), Lost::ParkingFull),
             Err(Full::Oldest(oldest)) => {
-                let number = oldest.key.u32(Field::InPort);
-                self.tally.lost(self.port_of(number), Lost::ParkedTooLong);
+                self.tally.count(Counter::Parked);
+                self.tally.lost(Some(oldest.port), Lost::ParkedTooLong);
             }
         }
-        let fresh: Vec<_> = outcome
-            .missing
+        self.ask_for(&outcome.missing);
+    }
+
+    /// Tells the control side what is missing, each object once until a snapshot comes.
+    pub(super) fn ask_for(&mut self, missing: &[ObjectId]) {
+        let fresh: Vec<_> = missing
             .iter()
             .copied()
             .filter(|&object| self.asked.insert(object))
