@@ -43,7 +43,16 @@ pub fn fit(key: &FlowKey, read: &FlowMask) -> FlowMask {
         .map(|entry| &entry.mask)
         .find(|mask| mask.covers(&read));
     match wide {
-        Some(mask) => implied(mask.clone(), key),
+        Some(mask) => {
+            let mut mask = mask.clone();
+            // A key that no kernel made may lack metadata; the kernel takes no mask of what is not there.
+            for &(field, _) in BASE {
+                if !key.has(field) && field != Field::EthType && read.get(field) == 0 {
+                    mask.set(field, 0);
+                }
+            }
+            implied(mask, key)
+        }
         None => {
             let mut mask = exact(key);
             add_variable(&mut mask, key, &read);

@@ -7,12 +7,10 @@ declare -A host_package=(
   [xz]=xz-utils [zstd]=zstd [mkfs.ext4]=e2fsprogs [mkfs.erofs]=erofs-utils
 )
 
-# Runs a command as root: directly, or by sudo.
-as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"
-  elif command -v sudo > /dev/null; then sudo "$@"
-  else die 1 "'$1' needs root, and there is no sudo: run tests/guest/setup once as root"
-  fi
+# Runs a command as root: directly, or by sudo. `need_root` goes first, where a message can still be seen.
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+need_root() { # WHAT FOR
+  [ "$(id -u)" = 0 ] || command -v sudo > /dev/null || die 1 "$1 needs root, and there is no sudo: run tests/guest/setup once as root"
 }
 
 host_tools() {
@@ -23,6 +21,7 @@ host_tools() {
   [ ${#missing[@]} -gt 0 ] || return 0
   command -v apt-get > /dev/null ||
     die 1 "missing here: ${missing[*]} (names of Debian's packages), and there is no apt to install them: install them by hand"
+  need_root "installing ${missing[*]}"
   say "installing on this machine: ${missing[*]} (some 100 MB, about a minute)"
   install_kindly "${missing[@]}" && return
   as_root apt-get update -qq >> "$log" 2>&1 || say "apt-get update failed; trying with the lists that are there"

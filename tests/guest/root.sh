@@ -5,6 +5,7 @@
 build_root() {
   local packages tree=$scratch/tree began=$SECONDS
   packages=$(sed 's/#.*//' "$here/packages" | tr -s ' \n' ',' | sed 's/^,//; s/,$//')
+  need_root "building the guest's root"
   say "building the guest's root: Debian $(suite), $(tr ',' '\n' <<< "$packages" | wc -l) packages (about a minute, 300 MB)"
   as_root env TMPDIR="$scratch" mmdebstrap --mode=root --variant=essential --include="$packages" \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \

@@ -126,7 +126,7 @@ async fn watch(
                     client.interest(&url, &request).await.map_err(|e| e.to_string())?;
                 }
             }
-            _ = known.wait_for(|known| !known) => {
+            () = turned_false(&mut known) => {
                 return Err(format!("{url} does not know this host any more"));
             }
         }
@@ -136,4 +136,9 @@ async fn watch(
 fn line(text: Result<String, LinesCodecError>) -> Result<WatchLine, String> {
     let text = text.map_err(|error| causes(&error))?;
     serde_json::from_str(&text).map_err(|error| format!("a line is not understood: {error}"))
+}
+
+async fn turned_false(known: &mut latest::Receiver<bool>) {
+    // An error means that the control side has ended: other parts of the loop see that.
+    while *known.borrow_and_update() && known.changed().await.is_ok() {}
 }

@@ -39,11 +39,7 @@ impl Resource for DhcpHost {
     type Object = dhcp::DhcpHost;
 
     const MEDIA: Media = Media::new("DhcpHost", &[2]);
-    const NAMES: &[(&str, &str)] = &[
-        ("mac", "macAddr"),
-        ("addr", "ipAddr"),
-        ("options", "extraDhcpOpts"),
-    ];
+    const NAMES: &[(&str, &str)] = &[("mac", "macAddr"), ("addr", "ipAddr")];
 
     fn list(topology: &Topology, args: &Args) -> Result<Vec<Arc<dhcp::DhcpHost>>, ApiError> {
         let subnet = dhcp_subnet::of_path(topology, args)?;

@@ -94,7 +94,6 @@ impl Resource for DhcpSubnet {
         ("dnsServers", "dnsServerAddrs"),
         ("interfaceMtu", "interfaceMTU"),
         ("staticRoutes", "opt121Routes"),
-        ("options", "extraDhcpOpts"),
     ];
 
     /// In the order of prefixes: clients name a subnet by its place in the list.

@@ -5,4 +5,5 @@ mod dictionary;
 mod generate;
 mod hostile;
 mod oracle;
+mod strict;
 mod text;
