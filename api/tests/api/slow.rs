@@ -29,6 +29,24 @@ fn bodies_that_do_not_arrive_hold_up_nobody() {
     drop(stalled);
 }
 
+#[test]
+fn connections_beyond_a_thousand_that_say_nothing_hold_up_nobody() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    // The service inherits the limit that the test has until then.
+    let service = Service::start();
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    let mut silent = Vec::new();
+    for _ in 0..12 {
+        silent.extend((0..100).map(|_| Connection::open(service.addr)));
+        // It has taken them all once it answers a later one.
+        service.get("").expect(200);
+    }
+    service.bridge();
+    let open = std::fs::read_dir(format!("/proc/{}/fd", service.pid())).unwrap();
+    assert!(open.count() > 1200, "it closed some to serve others");
+}
+
 /// The three at once, as each takes its whole time.
 #[test]
 fn heads_and_bodies_have_ten_seconds_and_idle_connections_are_closed() {
