@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::Urls;
 use crate::error::ApiError;
 use crate::model::Model;
 use crate::service::Service;
@@ -93,12 +94,27 @@ impl Gate {
     }
 }
 
+/// Whether a web page of another site sends this. A browser lets every page that its user looks at send
+/// requests to loopback addresses, and says so in `Origin`; programs send none.
+fn is_of_another_site(request: &Request) -> bool {
+    let headers = request.headers();
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return false;
+    };
+    let own = Urls::of(headers);
+    !request.method().is_safe() && !origin.to_str().is_ok_and(|origin| own.is_origin(origin))
+}
+
 /// Reads a request's body and hands both on.
 pub(crate) async fn receive(
     State(gate): State<Arc<Gate>>,
     request: Request,
     next: Next,
 ) -> Response {
+    if is_of_another_site(&request) {
+        let message = "changes are not taken from web pages of another site (see Origin)";
+        return ApiError::Forbidden(message.to_owned()).into_response();
+    }
     let model = gate.service.current();
     let (mut parts, body) = request.into_parts();
     let announced = parts.headers.get(header::CONTENT_LENGTH);

@@ -9,6 +9,8 @@ pub(crate) const BASE_PATH: &str = "/midonet-api";
 /// Makes addresses for the answer to one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Urls {
+    /// Scheme, host and port.
+    origin: String,
     base: String,
 }
 
@@ -29,12 +31,16 @@ impl Urls {
         let prefix = text("x-forwarded-prefix")
             .unwrap_or("")
             .trim_end_matches('/');
+        let origin = format!("{scheme}://{}", host.unwrap_or("localhost"));
         Self {
-            base: format!(
-                "{scheme}://{}{prefix}{BASE_PATH}",
-                host.unwrap_or("localhost")
-            ),
+            base: format!("{origin}{prefix}{BASE_PATH}"),
+            origin,
         }
+    }
+
+    /// Whether an `Origin` is the service itself.
+    pub(crate) fn is_origin(&self, origin: &str) -> bool {
+        self.origin.eq_ignore_ascii_case(origin)
     }
 
     /// The address of a path below the base, which begins with `/` or is empty.

@@ -175,6 +175,21 @@ fn headers_cannot_break_out_of_addresses() {
 }
 
 #[test]
+fn web_pages_of_other_sites_change_nothing() {
+    let service = Service::start();
+    let own = format!("http://{}", service.addr);
+    let longer = format!("{own}.example");
+    for origin in ["http://evil.example", "null", "http:/", "", longer.as_str()] {
+        let headers = [("Origin", origin)];
+        service.call("POST", "/bridges", &headers, "{}").error(403);
+        service.call("GET", "/bridges", &headers, "").expect(200);
+    }
+    let headers = [("Origin", own.as_str())];
+    service.call("POST", "/bridges", &headers, "{}").expect(201);
+    assert_eq!(service.show("/bridges").as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn of_many_that_delete_one_thing_one_does_it() {
     let service = Service::start();
     for _ in 0..10 {

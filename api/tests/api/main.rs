@@ -18,4 +18,5 @@ mod slow;
 mod start;
 mod sync;
 mod tables;
+mod time_limits;
 mod watch;

@@ -47,28 +47,6 @@ fn connections_beyond_a_thousand_that_say_nothing_hold_up_nobody() {
     assert!(open.count() > 1200, "it closed some to serve others");
 }
 
-/// The three at once, as each takes its whole time.
-#[test]
-fn heads_and_bodies_have_ten_seconds_and_idle_connections_are_closed() {
-    let service = Service::start();
-    let mut idle = Connection::open(service.addr);
-    idle.send("GET", "/midonet-api", &[], "");
-    idle.answer().unwrap().expect(200);
-    let mut head = Connection::open(service.addr);
-    head.send_raw(b"GET /midonet-api HTTP/1.1\r\nHost: x\r\nX-A: ");
-    let mut body = Connection::open(service.addr);
-    body.send_raw(b"POST /midonet-api/bridges HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{");
-    let late = body.answer().expect("an answer");
-    assert!(late.error(408).contains("10 seconds"));
-    assert!(body.is_closed());
-    if let Some(answer) = head.answer() {
-        assert_eq!(answer.status, 408);
-    }
-    assert!(head.is_closed());
-    assert!(idle.is_closed());
-    assert_eq!(service.show("/bridges"), json!([]));
-}
-
 #[test]
 fn pipelined_requests_are_answered_in_order() {
     let service = Service::start();
@@ -104,10 +82,10 @@ fn a_request_that_comes_byte_by_byte_is_served() {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 }
 
-/// 60 MB of changes pass by a watch that nobody reads.
+/// 30 MB of changes pass by a watch that nobody reads.
 #[test]
 fn a_watch_that_is_not_read_fills_no_memory_and_holds_up_nobody() {
-    const CHANGES: usize = 100;
+    const CHANGES: usize = 60;
     let service = Service::start();
     let host = service.host("hv1");
     let bridge = service.bridge();
@@ -126,7 +104,7 @@ fn a_watch_that_is_not_read_fills_no_memory_and_holds_up_nobody() {
     let before = service.memory();
     (10..CHANGES).for_each(put);
     let grown = service.memory().saturating_sub(before);
-    assert!(grown < 30_000_000, "memory grew by {grown} bytes");
+    assert!(grown < 15_000_000, "memory grew by {grown} bytes");
     // Read at last, it comes to the newest state, perhaps by way of fewer.
     let newest = service.show("/system_state")["revision"].clone();
     let mut puts = 0;
@@ -135,7 +113,7 @@ fn a_watch_that_is_not_read_fills_no_memory_and_holds_up_nobody() {
         puts += lines.len();
         if complete["revision"] == newest {
             let name = lines.last().unwrap()["put"]["object"]["name"].clone();
-            assert!(name.as_str().unwrap().starts_with("099"));
+            assert!(name.as_str().unwrap().starts_with("059"));
             break;
         }
     }

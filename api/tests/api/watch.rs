@@ -375,16 +375,3 @@ fn an_interest_without_a_watch_is_refused_and_a_malformed_one_names_its_place() 
     let wrong = json!({"number": 1, "add": [{"kind": "bridge", "id": "x"}]});
     service.post(&path, wrong).violates(400, &["add[0].id"]);
 }
-
-#[test]
-fn a_silent_stream_says_that_it_lives_and_how_far_the_store_is() {
-    let service = Service::start();
-    let host = service.host("hv1");
-    let mut watch = Watch::open(&service, &host, "");
-    watch.batch();
-    // It does not concern the host, so only a heartbeat tells its revision.
-    service.bridge();
-    let newest = service.show("/system_state")["revision"].clone();
-    let line = watch.line().expect("a line");
-    assert_eq!(line["heartbeat"]["revision"], newest, "{line}");
-}
