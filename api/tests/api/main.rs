@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod after_ten_seconds;
 mod bindings;
 mod bridges;
 mod client;
@@ -18,5 +19,4 @@ mod slow;
 mod start;
 mod sync;
 mod tables;
-mod time_limits;
 mod watch;
