@@ -218,6 +218,6 @@ mod tests {
         table.remove(id(2));
         table.remove(id(3));
         assert_eq!(table.oldest_of_port(7), None);
-        assert!(table.by_port.get(&7).is_none());
+        assert!(!table.by_port.contains_key(&7));
     }
 }

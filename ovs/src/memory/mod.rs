@@ -117,6 +117,12 @@ impl MemoryDatapath {
             .unwrap_or_default()
     }
 
+    /// Upcalls that wait in sockets.
+    pub fn waiting(&self) -> usize {
+        let state = self.lock();
+        state.sockets.values().map(|socket| socket.len()).sum()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -92,6 +92,11 @@ impl Socket {
         true
     }
 
+    /// How many packets wait.
+    pub(super) fn len(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// The next packet, and whether an overflow is to be told.
     fn pop(&self) -> (Option<Waiting>, bool) {
         let mut queue = self.lock();
