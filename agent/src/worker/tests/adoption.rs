@@ -1,7 +1,7 @@
 //! Flows of an earlier run, and of others.
 
 use weft_flow::{Action, Ufid, parse_flow};
-use weft_ovs::{Datapath, DumpedFlow, Op, OpReply};
+use weft_ovs::{Datapath, DumpedFlow, Op};
 use weft_topology::{ObjectId, Snapshot};
 
 use super::stage::Stage;
@@ -17,7 +17,7 @@ fn change_actions(stage: &Stage, flow: &DumpedFlow, actions: &[Action]) {
     };
     let mut results = Vec::new();
     stage.datapath.clone().apply(&[op], &mut results);
-    assert!(matches!(results[..], [Ok(OpReply::Done)]), "{results:?}");
+    assert!(matches!(results[..], [Ok(_)]), "{results:?}");
 }
 
 #[test]
@@ -80,7 +80,9 @@ fn flows_that_are_wrong_by_their_mask_are_deleted() {
     let mut stage = Stage::new(2);
     stage.acquaint(&[1, 2]);
     let number = stage.number(1);
-    let wide = format!("recirc_id(0),in_port({number}),eth(),eth_type(0x88b6)");
+    // Whatever the destination is; the source is known, so that its packets teach nothing.
+    let wide =
+        format!("recirc_id(0),in_port({number}),eth(src=02:00:00:00:00:01),eth_type(0x88b6)");
     let (key, mask) = parse_flow(&wide).unwrap();
     let ufid = Ufid([1; 16]);
     let actions = stage.outputs(&[2]);

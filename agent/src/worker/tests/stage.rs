@@ -89,11 +89,16 @@ impl Stage {
 
     /// A port's device goes away, and the port is let go.
     pub(super) fn unplug(&mut self, n: u8) {
+        self.let_go(n);
+        self.publish_local();
+    }
+
+    /// The same, but the snapshot without the port is still to come.
+    pub(super) fn let_go(&mut self, n: u8) {
         let number = self.number(n);
         self.datapath.remove_device(number).unwrap();
         self.workers.detach(port_id(n));
         self.local.retain(|local| local.port != port_id(n));
-        self.publish_local();
     }
 
     pub(super) fn number(&self, n: u8) -> u32 {
@@ -250,14 +255,14 @@ impl Stage {
         self.sweeper.relearn().unwrap();
     }
 
-    /// Somebody deleted the datapath; there is another, without ports.
+    /// Somebody deleted the datapath; there is another, without ports. The snapshot does not say so yet.
     pub(super) fn rebuild(&mut self) {
         self.datapath.delete_by_stranger();
         self.datapath = new_datapath(&self.time);
         self.workers.rebuilt(self.datapath.fork().unwrap()).unwrap();
         self.sweeper = sweeper(&self.workers, &self.datapath);
         self.local.clear();
-        self.publish_local();
+        self.settle();
     }
 }
 
