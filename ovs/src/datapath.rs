@@ -68,7 +68,8 @@ pub enum Op<'a> {
         /// Whether it may be there.
         mode: PutMode,
     },
-    /// Replaces the actions of a flow that is there; its statistics go on.
+    /// Replaces the actions of a flow that is there; its statistics go on. Answers with what they were
+    /// when the actions changed ([`OpReply::Stats`]).
     SetActions {
         /// Its id.
         ufid: Ufid,

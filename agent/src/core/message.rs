@@ -1,5 +1,7 @@
 //! What the control side is told.
 
+use std::collections::BTreeSet;
+
 use tokio::sync::oneshot;
 use weft_ovs::DatapathEvent;
 use weft_topology::id::PortId;
@@ -22,6 +24,8 @@ pub enum Message {
     Datapath(DatapathEvent),
     /// News of the hot path.
     Hot(Event),
+    /// A snapshot with these local ports is on disk, or cannot be put there.
+    Saved(BTreeSet<PortId>),
     /// A question or a wish from the control socket.
     Ask(Ask),
     /// End. Datapath and flows stay.

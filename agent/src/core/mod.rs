@@ -82,7 +82,10 @@ pub struct Core {
     reached: Option<u64>,
     /// When the snapshot is to be written to disk.
     save_at: Option<Instant>,
-    saving: Arc<AtomicBool>,
+    saving: bool,
+    /// The ports in the snapshot on disk: a plug is answered when a restart without the service would
+    /// carry it, too.
+    saved: BTreeSet<PortId>,
     next_tick: Instant,
     began: Instant,
     /// True once it serves.
@@ -144,13 +147,19 @@ impl Core {
             }
             Message::Datapath(event) => self.on_datapath(event),
             Message::Hot(event) => self.on_hot(event),
+            Message::Saved(ports) => {
+                self.saving = false;
+                self.saved = ports;
+            }
             Message::Ask(ask) => self.on_ask(ask),
             Message::Stop => self.ended = Some(Ended::Told),
         }
     }
 
     fn wake_at(&self) -> Instant {
-        let times = [Some(self.next_tick), self.save_at, self.carrier.due()];
+        // A save that is under way says when it is done.
+        let save_at = self.save_at.filter(|_| !self.saving);
+        let times = [Some(self.next_tick), save_at, self.carrier.due()];
         let now = Instant::now();
         let waiters = self.waiters.iter().map(|waiter| Some(waiter.due(now)));
         let earliest = times.into_iter().chain(waiters).flatten().min();

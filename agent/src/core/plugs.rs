@@ -239,6 +239,9 @@ impl Core {
             };
         }
         if let Some(is) = carried {
+            if !self.saved.contains(port) && now < waiter.deadline {
+                return Verdict::Wait;
+            }
             let link = self.links.get(interface);
             let mtu = is.mtu.or(link.map(|link| link.mtu)).unwrap_or_default();
             return Verdict::Plugged(PlugResult {

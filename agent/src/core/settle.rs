@@ -1,12 +1,11 @@
 //! What follows from what is known: steps, a snapshot, requests, answers.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use weft_topology::id::PortId;
 
-use super::{Core, SAVE_AFTER};
+use super::{Core, Message, SAVE_AFTER};
 use crate::bindings::{desired, plan};
 use crate::snapshot::{save, wanted};
 
@@ -26,12 +25,13 @@ impl Core {
         let steps = plan(&self.desired, &self.links, self.carrier.carried());
         if self.carrier.execute(steps, &self.links, now) {
             self.builder.set_local(&self.carrier.local_ports());
+            self.save_at = Some(now);
         }
         self.publish(now);
         self.ask_interest();
         self.answer_waiters(now);
         self.service.set_report(self.report());
-        if self.save_at.is_some_and(|at| at <= now) {
+        if !self.saving && self.save_at.is_some_and(|at| at <= now) {
             self.save_later();
         }
     }
@@ -114,19 +114,18 @@ impl Core {
 
     /// Writes the snapshot to disk beside this thread, one at a time.
     fn save_later(&mut self) {
-        if self.saving.swap(true, Ordering::AcqRel) {
-            // The one before is still being written.
-            self.save_at = Some(Instant::now() + SAVE_AFTER);
-            return;
-        }
         self.save_at = None;
-        let (path, builder) = (self.snapshot_path(), self.builder.stored());
-        let saving = self.saving.clone();
+        self.saving = true;
+        let (path, stored) = (self.snapshot_path(), self.builder.stored());
+        let ports = self.carrier.carried().keys().copied().collect();
+        let core = self.sender.clone();
         self.runtime.spawn_blocking(move || {
-            if let Err(error) = save(&path, &builder) {
-                tracing::warn!(%error, "the snapshot is not on disk");
+            match save(&path, &stored) {
+                Ok(()) => tracing::debug!(revision = stored.revision, "the snapshot is on disk"),
+                // A full disk must not keep machines from being plugged.
+                Err(error) => tracing::warn!(%error, "the snapshot is not on disk"),
             }
-            saving.store(false, Ordering::Release);
+            let _ = core.send(Message::Saved(ports));
         });
     }
 

@@ -65,7 +65,11 @@ impl Worker {
         };
         self.table.insert(ufid, flow);
         if changed {
-            self.batch.push(Write::SetActions(ufid));
+            self.batch.push(Write::SetActions {
+                ufid,
+                seen: found.stats,
+                drops: None,
+            });
         }
         self.tally.count(Counter::FlowsAdopted);
         self.scratch.recycle(outcome);

@@ -16,8 +16,13 @@ use crate::flows::table::FlowTable;
 pub(super) enum Write {
     /// Put the flow that stands in the table.
     Put(Ufid),
-    /// Replace the actions by those in the table.
-    SetActions(Ufid),
+    /// Replace the actions by those in the table; what the flow had seen when last looked at, and whose
+    /// drops its packets were until now.
+    SetActions {
+        ufid: Ufid,
+        seen: FlowStats,
+        drops: Option<DropsOf>,
+    },
     /// Delete a flow; what it had seen when last looked at, and whose drops its packets are.
     Delete {
         ufid: Ufid,
@@ -97,7 +102,7 @@ impl Batch {
     /// Drops the writes that concern flows which have left the table since.
     pub(super) fn retain_known(&mut self, table: &FlowTable) {
         self.writes.retain(|write| match write {
-            Write::Put(ufid) | Write::SetActions(ufid) => table.get(*ufid).is_some(),
+            Write::Put(ufid) | Write::SetActions { ufid, .. } => table.get(*ufid).is_some(),
             _ => true,
         });
     }
@@ -122,7 +127,7 @@ impl Batch {
                     mode: PutMode::CreateOrModify,
                 }
             }
-            Write::SetActions(ufid) => {
+            Write::SetActions { ufid, .. } => {
                 let flow = table.get(*ufid)?;
                 Op::SetActions {
                     ufid: *ufid,

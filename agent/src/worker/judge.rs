@@ -114,7 +114,10 @@ impl Worker {
             return;
         };
         let mut flow = flow.clone();
-        let was_drop = flow.reason.is_drop();
+        let was = flow.reason;
+        let drops = was.is_drop().then(|| (self.port_of(flow.in_port()), was));
+        // Its packets up to now were dropped for another reason: the kernel says how many as it is written.
+        let recount = drops.is_some() && was != outcome.reason;
         flow.tags = std::mem::take(&mut outcome.tags);
         flow.reason = outcome.reason;
         flow.valid_until = outcome.valid_until;
@@ -124,8 +127,14 @@ impl Worker {
                 .in_port()
                 .and_then(|number| self.ports.by_number(number));
             set_pid(&mut flow.actions, pid.map_or(0, |slot| slot.source.pid()));
-            self.batch.push(Write::SetActions(ufid));
-            tracing::trace!(%ufid, was_drop, reason = %flow.reason, "flow changed in place");
+            tracing::trace!(%ufid, %was, reason = %flow.reason, "flow changed in place");
+        }
+        if !same_actions || recount {
+            self.batch.push(Write::SetActions {
+                ufid,
+                seen: flow.stats,
+                drops,
+            });
         }
         self.table.insert(ufid, flow);
         self.scratch.recycle(outcome);

@@ -7,11 +7,11 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use weft_flow::Ufid;
 use weft_flowsim::{Outcome, Probe, Scratch, Time};
-use weft_ovs::{Datapath, Error, OpReply, UpcallBuffer, UpcallSource};
+use weft_ovs::{Datapath, Error, FlowStats, OpReply, UpcallBuffer, UpcallSource};
 use weft_topology::id::PortId;
 use weft_topology::{ObjectId, Snapshot, Tag};
 
-use super::batch::{Batch, Write};
+use super::batch::{Batch, DropsOf, Write};
 use super::inbox::{Inbox, Message};
 use super::park::Parking;
 use super::ports::{PortSlot, Ports};
@@ -242,17 +242,24 @@ impl Worker {
     fn written(&mut self, write: Write, result: Result<OpReply, Error>) {
         match (write, result) {
             (Write::Put(_), Ok(_)) => self.tally.count(Counter::FlowsPut),
-            (Write::SetActions(_), Ok(_)) => self.tally.count(Counter::FlowsChanged),
+            (Write::SetActions { ufid, seen, drops }, Ok(reply)) => {
+                self.tally.count(Counter::FlowsChanged);
+                if let OpReply::Stats(last) = reply {
+                    self.count_drops(drops, seen, last);
+                    if let Some(seen) = self.table.stats_mut(ufid) {
+                        *seen = last;
+                    }
+                }
+            }
             (Write::Delete { seen, drops, .. }, Ok(reply)) => {
                 self.tally.count(Counter::FlowsDeleted);
-                if let (OpReply::Stats(last), Some((port, reason))) = (reply, drops) {
-                    let packets = last.packets.saturating_sub(seen.packets);
-                    self.tally.dropped(port, reason, packets);
+                if let OpReply::Stats(last) = reply {
+                    self.count_drops(drops, seen, last);
                 }
             }
             (Write::DeleteUnnamed(_), Ok(_)) => self.tally.count(Counter::FlowsDeleted),
             (Write::Execute(_), Ok(_)) => {}
-            (Write::Put(ufid) | Write::SetActions(ufid), Err(error)) => {
+            (Write::Put(ufid) | Write::SetActions { ufid, .. }, Err(error)) => {
                 // The kernel does not have it: neither may the table. The next packet comes up again.
                 self.table.remove(ufid);
                 self.tally.count(Counter::FlowsRefused);
@@ -265,6 +272,14 @@ impl Worker {
                 self.tally.lost(None, Lost::NotExecuted);
                 tracing::debug!(%error, "packet not sent");
             }
+        }
+    }
+
+    /// Packets that a flow met since it was last looked at were dropped for this reason.
+    fn count_drops(&mut self, drops: Option<DropsOf>, seen: FlowStats, last: FlowStats) {
+        if let Some((port, reason)) = drops {
+            let packets = last.packets.saturating_sub(seen.packets);
+            self.tally.dropped(port, reason, packets);
         }
     }
 

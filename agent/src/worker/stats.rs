@@ -84,7 +84,10 @@ impl Worker {
             }
         }
         let ended = flow.valid_until.is_some_and(|until| until <= now);
-        if let Some(seen) = self.table.stats_mut(ufid) {
+        // A dump may have looked at it before it was last written, which told more.
+        if let Some(seen) = self.table.stats_mut(ufid)
+            && stats.packets >= seen.packets
+        {
             *seen = stats;
         }
         if idle >= IDLE {

@@ -1,7 +1,7 @@
 //! Flow and packet operations, many to a system call.
 //!
-//! The kernel answers a message only when it fails, or when an answer was asked for (a deletion's last
-//! statistics). So a send that returns, followed by reading what waits, settles every operation.
+//! The kernel answers a message only when it fails, or when an answer was asked for (statistics up to a
+//! deletion or a change of actions). So a send that returns, followed by reading what waits, settles every operation.
 
 use weft_flow::codec::EncodeError;
 
@@ -64,7 +64,7 @@ fn encode_batch(
                 ..
             } => (flow_uapi::NEW, flag::CREATE),
             Op::Put { .. } => (flow_uapi::NEW, 0),
-            Op::SetActions { .. } => (flow_uapi::SET, 0),
+            Op::SetActions { .. } => (flow_uapi::SET, flag::ECHO),
             Op::Delete { .. } | Op::DeleteUnnamed { .. } => (flow_uapi::DEL, flag::ECHO),
             Op::Execute { .. } => (packet_uapi::EXECUTE, 0),
         };
@@ -94,7 +94,9 @@ fn encode_batch(
             Ok(()) => {
                 message::close(out, open);
                 match op {
-                    Op::Delete { .. } | Op::DeleteUnnamed { .. } => Err(unheard()),
+                    Op::Delete { .. } | Op::DeleteUnnamed { .. } | Op::SetActions { .. } => {
+                        Err(unheard())
+                    }
                     _ => Ok(OpReply::Done),
                 }
             }
@@ -169,13 +171,17 @@ fn encode(op: &Op<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
             mask,
             actions,
             ..
-        }
-        | Op::SetActions {
+        } => flow::encode(ufid, (key, mask, actions), out),
+        Op::SetActions {
             ufid,
             key,
             mask,
             actions,
-        } => flow::encode(ufid, (key, mask, actions), out),
+        } => {
+            flow::encode(ufid, (key, mask, actions), out)?;
+            flow::encode_brief_answer(out);
+            Ok(())
+        }
         Op::Delete { ufid } => {
             flow::encode_briefly(ufid, out);
             Ok(())

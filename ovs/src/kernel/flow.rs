@@ -34,6 +34,11 @@ pub(super) fn encode(
 /// Appends what names a flow, for an answer without key, mask and actions.
 pub(super) fn encode_briefly(ufid: Ufid, out: &mut Vec<u8>) {
     encode_ufid(ufid, out);
+    encode_brief_answer(out);
+}
+
+/// Appends that the answer shall have no key, mask and actions.
+pub(super) fn encode_brief_answer(out: &mut Vec<u8>) {
     out.put_u32(flow::UFID_FLAGS, flow::OMIT_ALL);
 }
 

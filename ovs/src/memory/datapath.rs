@@ -170,7 +170,10 @@ impl State {
             } => {
                 let kept = Kept::new(key, mask, actions).map_err(|it| wrong(self, it))?;
                 match self.table.named_mut(ufid) {
-                    Some(entry) => entry.actions = kept.actions.into(),
+                    Some(entry) => {
+                        entry.actions = kept.actions.into();
+                        return Ok(OpReply::Stats(entry.stats(now)));
+                    }
                     None => return Err(failed(self, Errno::ENOENT)),
                 }
             }

@@ -159,10 +159,19 @@ pub fn agent_dies_and_comes_back(scene: &mut Scene) -> Result<String> {
     // Neighbours that know each other and have not talked: the first packet of what they begin is a miss.
     let (red1, red2) = (scene.guest("red1")?, scene.guest("red2")?);
     for (of, other) in [(red1, red2), (red2, red1)] {
-        let words = ["ip", "neigh", "replace", other.address, "lladdr", &other.vm.mac];
+        let words = [
+            "ip",
+            "neigh",
+            "replace",
+            other.address,
+            "lladdr",
+            &other.vm.mac,
+        ];
         of.vm.run(&[&words[..], &["dev", "eth0"]].concat())?;
     }
-    let server = red2.vm.spawn(&["timeout", "30", "nc", "-l", "-N", "7777"])?;
+    let server = red2
+        .vm
+        .spawn(&["timeout", "30", "nc", "-l", "-N", "7777"])?;
     let flowing = scene.guest("blue2")?.vm.received()? + 50;
     wait::until("the ping to flow", LIMIT, || {
         scene

@@ -1,8 +1,12 @@
 //! What a change of the topology costs: counted netlink writes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use weft_tests::site::{Plugged, Site};
+use weft_tests::host::status;
+use weft_tests::peer::Peer;
+use weft_tests::site::Site;
+use weft_tests::wait;
 use weft_topology::MacAddr;
 
 const PORTS: u8 = 100;
@@ -11,21 +15,29 @@ fn mac(n: u8) -> MacAddr {
     MacAddr(2, 0, 0, 0, 1, n)
 }
 
-/// Every port sends to every other.
-fn all_talk(site: &Site, ports: &mut [Plugged]) {
-    for from in 0..ports.len() {
-        for to in 0..ports.len() {
-            if from != to {
-                let to = ports[to].peer.mac;
-                ports[from].peer.send(to, 0x88b5, b"all pairs").unwrap();
+/// Sets the flag however the test ends, so that its threads end, too.
+struct StopAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Every machine sends to every other, again and again: a flow that is idle would leave.
+fn all_talk(mut peers: Vec<Peer>, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        for from in 0..peers.len() {
+            for to in 0..peers.len() {
+                if from != to {
+                    let to = peers[to].mac;
+                    peers[from].send(to, 0x88b5, b"all pairs").unwrap();
+                }
             }
         }
-        // The kernel queues what the agent has not read yet; it is let finish before the next port.
-        let wanted = u64::try_from(ports.len() * (ports.len() - 1)).unwrap();
-        let _ = (site, wanted);
-    }
-    for port in ports {
-        port.peer.drain();
+        for peer in &mut peers {
+            peer.drain();
+        }
     }
 }
 
@@ -33,31 +45,42 @@ fn all_talk(site: &Site, ports: &mut [Plugged]) {
 fn a_change_of_1_of_100_ports_with_10000_flows_writes_only_that_ports_flows() {
     let site = Site::start("change").unwrap();
     let network = site.network("blue").unwrap();
-    let mut ports: Vec<Plugged> = (0..PORTS)
-        .map(|n| site.plug(&network, &format!("tap{n}"), mac(n)).unwrap())
-        .collect();
+    let plug = |n| site.plug(&network, &format!("tap{n}"), mac(n)).unwrap();
+    let (ids, mut peers): (Vec<String>, Vec<Peer>) = (0..PORTS)
+        .map(|n| {
+            let plugged = plug(n);
+            (plugged.port, plugged.peer)
+        })
+        .unzip();
     // Everybody is learned first, so that the flows are unicast.
-    for port in &mut ports {
-        port.peer
-            .send(MacAddr::broadcast(), 0x88b5, b"here I am")
+    for peer in &mut peers {
+        peer.send(MacAddr::broadcast(), 0x88b5, b"here I am")
             .unwrap();
     }
-    let pairs = u64::from(PORTS) * u64::from(PORTS - 1);
-    weft_tests::wait::until("a flow for each pair", Duration::from_secs(300), || {
-        all_talk(&site, &mut ports);
-        site.flows()
-            .is_ok_and(|flows| unicast(&flows) as u64 == pairs)
-    })
-    .unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _stop = StopAtEnd(&stop);
+        scope.spawn(|| all_talk(peers, &stop));
+        let pairs = u64::from(PORTS) * u64::from(PORTS - 1);
+        wait::until("a flow for each pair", Duration::from_secs(300), || {
+            status(&site.socket()).is_ok_and(|status| status["flows"].as_u64() >= Some(pairs))
+        })
+        .unwrap();
+        let flows = site.flows().unwrap();
+        assert!(
+            unicast(&flows) as u64 >= pairs,
+            "{} of {pairs}",
+            unicast(&flows)
+        );
+        change_one(&site, &ids[17]);
+    });
+}
 
-    let changed = &ports[17];
+fn change_one(site: &Site, port: &str) {
     let number = {
         let bindings = site.weft_json(&["show", "bindings"]).unwrap();
         let all = bindings.as_array().unwrap().clone();
-        let of = all
-            .iter()
-            .find(|b| b["portId"] == changed.port.as_str())
-            .unwrap();
+        let of = all.iter().find(|b| b["portId"] == port).unwrap();
         of["number"].as_u64().unwrap()
     };
     let named = |flow: &serde_json::Value| {
@@ -73,7 +96,7 @@ fn a_change_of_1_of_100_ports_with_10000_flows_writes_only_that_ports_flows() {
     let flows = site.flows().unwrap();
     let concerned = flows.iter().filter(|flow| named(flow)).count() as u64;
     let before = site.flow_writes().unwrap();
-    site.set_port_up(&changed.port, false).unwrap();
+    site.set_port_up(port, false).unwrap();
     site.sync().unwrap();
     let after = site.flow_writes().unwrap();
     let written = after - before;
