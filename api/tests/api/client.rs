@@ -24,12 +24,17 @@ pub(crate) struct Answer {
 
 impl Connection {
     pub(crate) fn open(addr: SocketAddr) -> Self {
-        let stream = TcpStream::connect(addr).expect("the service takes connections");
+        Self::try_open(addr).expect("the service takes connections")
+    }
+
+    /// To a service that may be gone at any moment.
+    pub(crate) fn try_open(addr: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(addr).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Self {
+        Some(Self {
             stream: BufReader::new(stream),
-        }
+        })
     }
 
     /// Sends bytes as they are.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::client::Connection;
-use crate::service::{Service, config, spawn};
+use crate::service::{Service, config, lasting_address, spawn};
 
 const WRITERS: usize = 4;
 /// Kills; the long lane, which sets `WEFT_CASES`, does more.
@@ -46,7 +46,9 @@ impl Random {
 
 /// Makes, changes and deletes bridges of its own until the service is gone.
 fn write(addr: std::net::SocketAddr, book: &mut Book, random: &mut Random, over: &AtomicBool) {
-    let mut connection = Connection::open(addr);
+    let Some(mut connection) = Connection::try_open(addr) else {
+        return;
+    };
     while !over.load(Ordering::Relaxed) {
         let living: Vec<Uuid> = book
             .iter()
@@ -154,7 +156,7 @@ fn every_acknowledged_write_survives_sigkill_at_any_moment() {
     for _ in 0..3 {
         stillbirth(folder.path(), &mut random);
     }
-    let mut service = Service::start_in(folder.path(), "127.0.0.1:0");
+    let mut service = Service::start_in(folder.path(), &lasting_address());
     let addr = service.addr;
     let (mut newest, mut acknowledged) = (0, 0);
     for round in 0..rounds {
@@ -191,7 +193,7 @@ fn every_acknowledged_write_survives_sigkill_at_any_moment() {
 #[test]
 fn a_service_begins_while_the_one_before_is_not_quite_gone() {
     let folder = tempfile::tempdir().unwrap();
-    let service = Service::start_in(folder.path(), "127.0.0.1:0");
+    let service = Service::start_in(folder.path(), &lasting_address());
     let (addr, bridge) = (service.addr.to_string(), service.bridge());
     std::thread::scope(|scope| {
         let next = scope.spawn(|| Service::start_in(folder.path(), &addr));

@@ -198,6 +198,22 @@ impl Drop for Service {
     }
 }
 
+/// An address that a service can have again after it ended: its port is not of those that the kernel gives
+/// to whoever asks for any.
+pub(crate) fn lasting_address() -> String {
+    let given = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let first: u16 = given.split_whitespace().next().unwrap().parse().unwrap();
+    let below = first.saturating_sub(1024);
+    assert!(below > 1000, "too few ports are left to services: {given}");
+    loop {
+        let random = u16::from_le_bytes(*uuid::Uuid::new_v4().as_bytes().first_chunk().unwrap());
+        let addr = format!("127.0.0.1:{}", 1024 + random % below);
+        if std::net::TcpListener::bind(&addr).is_ok() {
+            return addr;
+        }
+    }
+}
+
 /// Waits for the end of a program.
 pub(crate) fn ended(child: &mut Child) -> ExitStatus {
     let until = Instant::now() + LIMIT;

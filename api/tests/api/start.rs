@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::client::Connection;
-use crate::service::{Service, config, ended, spawn};
+use crate::service::{Service, config, ended, lasting_address, spawn};
 use crate::watch::Watch;
 
 /// Runs the program until it ends by itself. Returns its exit status and what it said.
@@ -94,7 +94,7 @@ fn a_port_that_is_taken_is_named() {
 #[test]
 fn a_store_that_another_process_has_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let service = Service::start_in(folder.path(), "127.0.0.1:0");
+    let service = Service::start_in(folder.path(), &lasting_address());
     let (status, said) = refused(
         folder.path(),
         &on_store(&folder.path().join("topology.redb")),
@@ -157,7 +157,7 @@ fn sigterm_ends_streams_answers_what_is_under_way_and_ends_with_0() {
 #[test]
 fn what_was_acknowledged_is_there_after_a_stop() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::start_in(folder.path(), "127.0.0.1:0");
+    let mut service = Service::start_in(folder.path(), &lasting_address());
     let bridge = service.bridge();
     service.put(&bridge, json!({"name": "kept"})).expect(204);
     let addr = service.addr.to_string();

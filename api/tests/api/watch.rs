@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::Connection;
-use crate::service::{Service, id_of};
+use crate::service::{Service, id_of, lasting_address};
 
 /// A host's stream.
 pub(crate) struct Watch {
@@ -278,14 +278,14 @@ fn what_cannot_be_continued_begins_with_relist_and_all_that_is_known_comes_whole
 #[test]
 fn a_restarted_service_relists_what_changed_before_it_began() {
     let folder = tempfile::tempdir().unwrap();
-    let service = Service::start_in(folder.path(), "127.0.0.1:0");
+    let service = Service::start_in(folder.path(), &lasting_address());
     let host = service.host("hv1");
     let before = service.show("/system_state");
     service
         .put(&service.bridge(), json!({"name": "x"}))
         .expect(204);
     service.kill();
-    let service = Service::start_in(folder.path(), "127.0.0.1:0");
+    let service = Service::start_in(folder.path(), &lasting_address());
     assert_eq!(before["store"], store(&service));
     let query = format!("?revision={}&store={}", before["revision"], store(&service));
     let mut watch = Watch::open(&service, &host, &query);
