@@ -11,7 +11,7 @@ use weft_flowsim::{Effect, Install, Outcome, Probe, Scratch, serve, simulate};
 use weft_ovs::extract::extract;
 use weft_ovs::{Datapath, DumpedFlow};
 use weft_topology::id::PortId;
-use weft_topology::{Snapshot, Tag};
+use weft_topology::{LocalPort, Snapshot, Tag};
 use weft_wire::control::{DropInfo, FlowInfo, LearnedInfo, TraceResult, TraceStep};
 
 use super::pool::Workers;
@@ -169,7 +169,7 @@ fn describe(flow: &DumpedFlow, snapshot: &Snapshot, reasons: &HashMap<Ufid, Stri
     let actions = Actions(&flow.actions).to_string();
     FlowInfo {
         ufid: flow.ufid.map(|ufid| ufid.to_string()).unwrap_or_default(),
-        summary: with_names(&matches, &flow.actions, snapshot),
+        summary: with_names(&matches, local, &flow.actions, snapshot),
         matches,
         actions,
         in_port: local.map(|local| local.port),
@@ -184,17 +184,24 @@ fn describe(flow: &DumpedFlow, snapshot: &Snapshot, reasons: &HashMap<Ufid, Stri
 }
 
 /// The flow with interfaces for port numbers.
-fn with_names(matches: &str, actions: &[Action], snapshot: &Snapshot) -> String {
+fn with_names(
+    matches: &str,
+    in_port: Option<&LocalPort>,
+    actions: &[Action],
+    snapshot: &Snapshot,
+) -> String {
     let name = |number: u32| {
         snapshot
             .local_by_number(number)
             .map_or_else(|| number.to_string(), |local| local.interface.clone())
     };
-    let mut text = matches.to_owned();
-    for local in snapshot.local_ports() {
-        let numbered = format!("in_port({})", local.number);
-        text = text.replace(&numbered, &format!("in_port({})", local.interface));
-    }
+    let text = match in_port {
+        Some(local) => {
+            let numbered = format!("in_port({})", local.number);
+            matches.replacen(&numbered, &format!("in_port({})", local.interface), 1)
+        }
+        None => matches.to_owned(),
+    };
     let shown: Vec<String> = actions
         .iter()
         .map(|action| match action {

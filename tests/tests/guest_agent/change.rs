@@ -1,8 +1,11 @@
 //! What a change of the topology costs: counted netlink writes.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use serde_json::json;
+use weft_tests::cloud::{self, Network};
+use weft_tests::command::run;
 use weft_tests::host::status;
 use weft_tests::peer::Peer;
 use weft_tests::site::Site;
@@ -15,18 +18,38 @@ fn mac(n: u8) -> MacAddr {
     MacAddr(2, 0, 0, 0, 1, n)
 }
 
-/// Sets the flag however the test ends, so that its threads end, too.
-struct StopAtEnd<'a>(&'a AtomicBool);
-
-impl Drop for StopAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
+/// Ports bound by the service: one tap each, all made at once. The ports' ids, and the taps' users.
+fn bound_ports(site: &Site, network: &Network) -> (Vec<String>, Vec<Peer>) {
+    let taps: Vec<String> = (0..PORTS).map(|n| format!("tap{n}")).collect();
+    let batch = site.dir.join("taps");
+    let lines = taps
+        .iter()
+        .map(|tap| format!("tuntap add {tap} mode tap\n"));
+    std::fs::write(&batch, lines.collect::<String>()).unwrap();
+    run(&["ip", "-batch", batch.to_str().unwrap()]).unwrap();
+    let hosts = site.rest.get("/hosts").unwrap();
+    let host = hosts[0]["id"].as_str().unwrap();
+    let bind = |tap: &String| {
+        let port = cloud::port(&site.rest, network).unwrap();
+        let body = json!({ "portId": port, "interfaceName": tap });
+        site.rest
+            .create(&format!("/hosts/{host}/ports"), &body)
+            .unwrap();
+        port
+    };
+    let ids = taps.iter().map(bind).collect();
+    site.sync().unwrap();
+    let peers = (0..PORTS)
+        .zip(&taps)
+        .map(|(n, tap)| Peer::open(tap, mac(n)));
+    (ids, peers.map(Result::unwrap).collect())
 }
 
-/// Every machine sends to every other, again and again: a flow that is idle would leave.
-fn all_talk(mut peers: Vec<Peer>, stop: &AtomicBool) {
-    while !stop.load(Ordering::Relaxed) {
+/// Every machine sends to every other, now and again: a flow that is idle would leave. Ends with the
+/// sender of `stop`.
+fn all_talk(mut peers: Vec<Peer>, stop: &Receiver<()>) {
+    let mut pause = Duration::ZERO;
+    while stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         for from in 0..peers.len() {
             for to in 0..peers.len() {
                 if from != to {
@@ -38,6 +61,7 @@ fn all_talk(mut peers: Vec<Peer>, stop: &AtomicBool) {
         for peer in &mut peers {
             peer.drain();
         }
+        pause = Duration::from_secs(4);
     }
 }
 
@@ -45,38 +69,26 @@ fn all_talk(mut peers: Vec<Peer>, stop: &AtomicBool) {
 fn a_change_of_1_of_100_ports_with_10000_flows_writes_only_that_ports_flows() {
     let site = Site::start("change").unwrap();
     let network = site.network("blue").unwrap();
-    let plug = |n| site.plug(&network, &format!("tap{n}"), mac(n)).unwrap();
-    let (ids, mut peers): (Vec<String>, Vec<Peer>) = (0..PORTS)
-        .map(|n| {
-            let plugged = plug(n);
-            (plugged.port, plugged.peer)
-        })
-        .unzip();
+    let (ids, mut peers) = bound_ports(&site, &network);
     // Everybody is learned first, so that the flows are unicast.
     for peer in &mut peers {
         peer.send(MacAddr::broadcast(), 0x88b5, b"here I am")
             .unwrap();
     }
-    let stop = AtomicBool::new(false);
+    let (alive, stop) = mpsc::channel();
     std::thread::scope(|scope| {
-        let _stop = StopAtEnd(&stop);
-        scope.spawn(|| all_talk(peers, &stop));
+        let _alive = alive;
+        scope.spawn(move || all_talk(peers, &stop));
         let pairs = u64::from(PORTS) * u64::from(PORTS - 1);
         wait::until("a flow for each pair", Duration::from_secs(300), || {
             status(&site.socket()).is_ok_and(|status| status["flows"].as_u64() >= Some(pairs))
         })
         .unwrap();
-        let flows = site.flows().unwrap();
-        assert!(
-            unicast(&flows) as u64 >= pairs,
-            "{} of {pairs}",
-            unicast(&flows)
-        );
-        change_one(&site, &ids[17]);
+        change_one(&site, &ids[17], pairs);
     });
 }
 
-fn change_one(site: &Site, port: &str) {
+fn change_one(site: &Site, port: &str, pairs: u64) {
     let number = {
         let bindings = site.weft_json(&["show", "bindings"]).unwrap();
         let all = bindings.as_array().unwrap().clone();
@@ -94,6 +106,8 @@ fn change_one(site: &Site, port: &str) {
                 .any(|action| action == number.to_string())
     };
     let flows = site.flows().unwrap();
+    let unicast = unicast(&flows) as u64;
+    assert!(unicast >= pairs, "{unicast} of {pairs}");
     let concerned = flows.iter().filter(|flow| named(flow)).count() as u64;
     let before = site.flow_writes().unwrap();
     site.set_port_up(port, false).unwrap();
