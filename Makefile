@@ -4,7 +4,7 @@ CARGO ?= cargo
 KERNELS ?= 6.12 6.1
 KEEP ?=
 
-.PHONY: help demo test test-plain test-netns test-guest test-long lint build
+.PHONY: help demo test test-plain test-netns test-guest test-powercut test-clients test-long lint build
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,7 +12,7 @@ help: ## list the targets
 demo: build ## VMs on a hypervisor come up, get addresses and talk (KEEP=1: leaves a shell in the running system)
 	@tests/lanes/demo $(if $(KEEP),--keep)
 
-test: test-plain test-netns test-guest ## every test: plain, netns and guest lanes
+test: test-plain test-netns test-guest test-powercut ## every test: plain, netns and guest lanes, and a power cut
 
 test-plain: ## tests that need no privileges
 	@tests/lanes/plain
@@ -22,6 +22,12 @@ test-netns: build ## tests that need root and network namespaces
 
 test-guest: build ## tests on a kernel with openvswitch, in a guest (KERNELS="6.12 6.1")
 	@tests/lanes/guest $(KERNELS)
+
+test-powercut: build ## the store in a guest whose plug is pulled: every acknowledged write survives
+	@tests/lanes/powercut
+
+test-clients: build ## the real python-midonetclient against the service (fetches Python 2.7 into target/clients)
+	@api/tests/clients/midonet
 
 test-long: build ## what takes longer than a landing may: many more cases, mutations, soak
 	@tests/lanes/long
