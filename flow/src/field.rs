@@ -116,8 +116,9 @@ fields! {
     IpTtl: 8,
     /// Fragment type: 0 none, 1 first, 2 later (`enum ovs_frag_type`).
     IpFrag: 8,
-    /// ARP operation.
-    ArpOp: 16,
+    /// ARP operation. The attribute has 16 bits, but the kernel keeps 8, and shows 8 of a mask: it refuses a
+    /// key with others, and extracts a packet's operation above 255 as 0.
+    ArpOp: 8,
     /// ARP sender's protocol address.
     ArpSip: 32,
     /// ARP target's protocol address.

@@ -225,10 +225,11 @@ fn check_headers(key: &FlowKey) -> Result<(), Refusal> {
     {
         return Err(Refusal::AttributeMissing(number));
     }
-    for (field, most) in [(Field::IpFrag, 2), (Field::ArpOp, 0xff)] {
-        if key.get(field).is_some_and(|value| value > most) {
-            return Err(Refusal::OutOfRange(field));
-        }
+    if key
+        .get(Field::IpFrag)
+        .is_some_and(|kind| kind > fragment::LATER.into())
+    {
+        return Err(Refusal::OutOfRange(Field::IpFrag));
     }
     Ok(())
 }

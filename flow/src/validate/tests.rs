@@ -151,10 +151,6 @@ fn a_tunnel_header_must_have_a_ttl_and_one_destination() {
 #[test]
 fn values_out_of_range_are_named() {
     let arp = "in_port(1),eth(),eth_type(0x0806)";
-    let operation = refusal(arp, |key| {
-        key.set(Field::ArpOp, 256);
-    });
-    assert_eq!(operation, Refusal::OutOfRange(Field::ArpOp));
     let port = refusal(arp, |key| {
         key.set(Field::InPort, 0xffff);
     });

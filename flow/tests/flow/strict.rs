@@ -18,6 +18,7 @@ const ETHERNET: u16 = 4;
 const VLAN: u16 = 5;
 const ETHERTYPE: u16 = 6;
 const IPV4: u16 = 7;
+const ARP: u16 = 13;
 const TUNNEL: u16 = 16;
 
 fn attrs(list: &[(u16, &[u8])]) -> Vec<u8> {

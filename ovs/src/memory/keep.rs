@@ -119,11 +119,9 @@ fn has_tuple(masked: &FlowKey) -> bool {
     masked.get_or_zero(Field::CtProto) != 0
 }
 
-/// The mask as the kernel shows it: that there be no tuple it compares but does not show, and of the ARP
-/// operation it keeps 8 bits.
+/// The mask as the kernel shows it: that there be no tuple it compares but does not show.
 fn shown_mask(unmasked: &FlowKey, mask: &FlowMask) -> FlowMask {
     let mut shown = mask.clone();
-    shown.set(Field::ArpOp, mask.get(Field::ArpOp) & 0xff);
     if !has_tuple(&mask.apply(unmasked)) {
         for field in TUPLES.iter().flat_map(|header| header.fields()) {
             shown.set(field, 0);

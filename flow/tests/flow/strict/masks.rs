@@ -4,7 +4,7 @@ use weft_flow::codec::{DecodeError, EncodeError};
 use weft_flow::key::{Nesting, UnknownAttr};
 use weft_flow::{Field, FlowMask, decode_key, decode_mask, encode_key, encode_mask, parse_key};
 
-use super::{ETHERNET, ETHERTYPE, IN_PORT, TUNNEL, VLAN, attrs, upcall};
+use super::{ARP, ETHERNET, ETHERTYPE, IN_PORT, TUNNEL, VLAN, attrs, upcall};
 
 #[test]
 fn a_wildcarded_port_is_shown_by_the_kernel_with_its_upper_bits_set() {
@@ -12,6 +12,22 @@ fn a_wildcarded_port_is_shown_by_the_kernel_with_its_upper_bits_set() {
     let mask = |bits: u32| decode_mask(&attrs(&[(IN_PORT, &bits.to_ne_bytes())]), &key).unwrap();
     assert_eq!(mask(0xffff_0000).get(Field::InPort), 0);
     assert_eq!(mask(0xffff_ffff).get(Field::InPort), u128::from(u32::MAX));
+}
+
+#[test]
+fn the_kernel_shows_a_whole_arp_operation_as_8_of_16_bits() {
+    let arp = parse_key("in_port(7),eth(),eth_type(0x0806),arp(op=2)").unwrap();
+    let mut put = FlowMask::new();
+    put.add_field(Field::ArpOp).add_implied(&arp);
+    let shown = |operation: [u8; 2]| {
+        let mut payload = [0; 24];
+        payload[8..10].copy_from_slice(&operation);
+        decode_mask(&attrs(&[(ARP, &payload)]), &arp).unwrap()
+    };
+    assert_eq!(shown([0, 0xff]), put);
+    assert_eq!(shown([0xff, 0xff]), put, "as other tools ask for it");
+    assert_eq!(shown([0, 1]).get(Field::ArpOp), 1);
+    assert_eq!(shown([0xff, 0]).get(Field::ArpOp), 0);
 }
 
 #[test]
