@@ -7,7 +7,7 @@ KEEP ?=
 .PHONY: help demo test test-plain test-netns test-guest test-powercut test-clients test-long lint build
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## VMs on a hypervisor come up, get addresses and talk (KEEP=1: leaves a shell in the running system)
 	@tests/lanes/demo $(if $(KEEP),--keep)
