@@ -40,11 +40,16 @@ pub fn table(what: &str, header: &[&str], rows: Vec<Vec<String>>) {
 
 /// A field of a JSON object, for a table's cell.
 pub fn cell(object: &Value, field: &str) -> String {
-    match object.get(field) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Bool(true)) => "yes".to_owned(),
-        Some(Value::Bool(false)) => "no".to_owned(),
-        Some(other) => other.to_string(),
+    object.get(field).map_or_else(String::new, in_words)
+}
+
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use weft_flow::text::{Actions, Flow};
 use weft_flow::{Action, Field, Ufid};
 
-use weft_flowsim::{Effect, Install, Outcome, Probe, Scratch, serve, simulate};
+use weft_flowsim::{Effect, Install, Outcome, Probe, Scratch, Step, serve, simulate};
 use weft_ovs::extract::extract;
 use weft_ovs::{Datapath, DumpedFlow};
 use weft_topology::id::PortId;
@@ -232,27 +232,35 @@ impl Worker {
         })?;
         key.set(Field::InPort, u128::from(local.number))
             .set(Field::RecircId, 0);
-        let (now, mut scratch, mut steps) = (self.now(), Scratch::new(), Vec::new());
-        let learned = &self.shared.learned;
-        let probe = Probe::new(&key, frame, learned, now, &mut scratch);
-        let mut probe = probe.with_trace(&mut steps);
-        let outcome = simulate(&self.snapshot, &mut probe);
-        let served = outcome.punt().map(|_| serve(&self.snapshot, &mut probe));
-        drop(probe);
+        let (now, mut scratch) = (self.now(), Scratch::new());
+        let (snapshot, learned) = (&self.snapshot, &self.shared.learned);
+        let mut walk = |judge: fn(&Snapshot, &mut Probe<'_>) -> Outcome| {
+            let mut steps = Vec::new();
+            let probe = Probe::new(&key, frame, learned, now, &mut scratch);
+            let outcome = judge(snapshot, &mut probe.with_trace(&mut steps));
+            let steps: Vec<TraceStep> = steps.iter().map(in_words).collect();
+            (outcome, steps)
+        };
+        let (outcome, mut steps) = walk(simulate);
+        // What the flow sends up is judged again, by its bytes; where the two walks part is of interest.
+        let served = outcome.punt().map(|class| {
+            let (served, again) = walk(serve);
+            let same = steps.iter().zip(&again).take_while(|(a, b)| a == b);
+            let parted = same.count();
+            if parted < again.len() {
+                steps.push(TraceStep {
+                    object: String::new(),
+                    what: format!("comes up to {}, which reads its bytes", class.name()),
+                });
+                steps.extend(again.into_iter().skip(parted));
+            }
+            served
+        });
         let last = served.as_ref().unwrap_or(&outcome);
         let installs = outcome.install == Install::Flow;
         let mask = outcome.flow_mask(&key);
         Ok(TraceResult {
-            steps: steps
-                .iter()
-                .map(|step| TraceStep {
-                    object: step
-                        .object
-                        .map(|object| object.to_string())
-                        .unwrap_or_default(),
-                    what: step.what.to_string(),
-                })
-                .collect(),
+            steps,
             reason: last.reason.to_string(),
             outputs: outputs(last, &self.snapshot),
             flow: installs.then(|| {
@@ -265,6 +273,14 @@ impl Worker {
             actions: Actions(&outcome.actions).to_string(),
             recirculations: recirculations(&outcome.actions),
         })
+    }
+}
+
+fn in_words(step: &Step) -> TraceStep {
+    let object = step.object.map(|object| object.to_string());
+    TraceStep {
+        object: object.unwrap_or_default(),
+        what: step.what.to_string(),
     }
 }
 
