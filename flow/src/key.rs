@@ -6,6 +6,7 @@ use pnet_base::MacAddr;
 
 use crate::attr::Attr;
 use crate::field::Field;
+use crate::mask::TUNNEL_V6;
 
 /// Values of fields, each present or absent.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -121,6 +122,30 @@ impl FlowKey {
                 .unknown
                 .iter()
                 .any(|&(nesting, _)| nesting == Nesting::Tunnel)
+    }
+
+    /// Whether the packet has an Ethernet header.
+    pub fn has_ethernet(&self) -> bool {
+        self.has(Field::EthSrc) || self.has(Field::EthDst)
+    }
+
+    /// Whether the tunnel header is of IPv6; none if there is no tunnel header.
+    pub(crate) fn tunnel_is_v6(&self) -> Option<bool> {
+        self.has_tunnel()
+            .then(|| TUNNEL_V6.iter().any(|&field| self.has(field)))
+    }
+
+    /// Takes the tunnel header away.
+    pub fn clear_tunnel(&mut self) -> &mut Self {
+        for &field in Field::ALL {
+            if field.bit() & TUNNEL_FIELDS != 0 {
+                self.clear(field);
+            }
+        }
+        self.tunnel_options.clear();
+        self.unknown
+            .retain(|&(nesting, _)| nesting != Nesting::Tunnel);
+        self
     }
 
     /// The fields that are present, in order.

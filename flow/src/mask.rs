@@ -89,6 +89,19 @@ impl FlowMask {
         self
     }
 
+    /// Asks for nothing of the tunnel header.
+    pub fn clear_tunnel(&mut self) -> &mut Self {
+        for &field in Field::ALL {
+            if field.bit() & TUNNEL_FIELDS != 0 {
+                self.set(field, 0);
+            }
+        }
+        self.tunnel_options.clear();
+        self.unknown
+            .retain(|&(nesting, _)| nesting != Nesting::Tunnel);
+        self
+    }
+
     /// Makes all fields of a set count.
     pub(crate) fn add_fields(&mut self, fields: u64) {
         for &field in Field::ALL {
@@ -118,14 +131,15 @@ impl FlowMask {
 
     /// Whether two keys agree in every bit that counts. A field that counts must be present in both
     /// or in neither: "absent" and 0 differ. If anything of the tunnel header counts, so does its
-    /// address family.
+    /// address family. Whether there is an Ethernet header counts always.
     pub fn agree(&self, one: &FlowKey, other: &FlowKey) -> bool {
         Field::ALL.iter().all(|&field| {
             let bits = self.get(field);
             bits == 0
                 || (one.has(field) == other.has(field)
                     && (one.get_or_zero(field) ^ other.get_or_zero(field)) & bits == 0)
-        }) && (!self.asks_tunnel() || tunnel_family(one) == tunnel_family(other))
+        }) && (!self.asks_tunnel() || one.tunnel_is_v6() == other.tunnel_is_v6())
+            && one.has_ethernet() == other.has_ethernet()
             && agree_bytes(
                 &self.tunnel_options,
                 &one.tunnel_options,
@@ -177,12 +191,6 @@ impl FlowMask {
                 .iter()
                 .any(|&(nesting, _)| nesting == Nesting::Tunnel)
     }
-}
-
-/// Whether the key's tunnel header is of IPv6; none if it has no tunnel header.
-fn tunnel_family(key: &FlowKey) -> Option<bool> {
-    key.has_tunnel()
-        .then(|| TUNNEL_V6.iter().any(|&field| key.has(field)))
 }
 
 fn find(unknown: &[(Nesting, UnknownAttr)], nesting: Nesting, kind: u16) -> Option<&[u8]> {

@@ -9,7 +9,13 @@
 //! fewest bytes that hold the field's width, most significant first. Then, if anything of it counts, the
 //! byte 0x40, the tunnel options' length in two bytes, their bits that count and the mask's. Then for
 //! each unknown attribute in the mask the byte 0x41, its nesting, its type and length in two bytes each,
-//! and its bits likewise.
+//! and its bits likewise. Last what the kernel compares though no field says it: the byte 0x42 if the key
+//! has no Ethernet header, and, if anything of a tunnel header counts, 0x43 if that is one of IPv6.
+//!
+//! The mask must have what the kernel adds to it ([`FlowMask::add_implied`]), as those of
+//! [`crate::dictionary`], of the text form and of a dump do. From a dump the id can be computed again, but
+//! for what the kernel does not show: that there be no original tuple, bits of one whose protocol does not
+//! count, and the family of a tunnel header whose addresses do not count.
 
 use std::fmt;
 use std::hash::Hasher;
@@ -27,6 +33,8 @@ pub const KEY: &[u8; 16] = b"weft flow id 001";
 const PRESENT: u8 = 0x80;
 const TUNNEL_OPTIONS: u8 = 0x40;
 const UNKNOWN: u8 = 0x41;
+const NO_ETHERNET: u8 = 0x42;
+const TUNNEL_OF_V6: u8 = 0x43;
 
 /// A flow's id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +57,12 @@ impl Ufid {
                 .iter()
                 .find(|(at, other)| (at, other.kind) == (nesting, attr.kind));
             hash_unknown(&mut hasher, *nesting, attr, value.map(|(_, attr)| attr));
+        }
+        if !key.has_ethernet() {
+            hasher.write(&[NO_ETHERNET]);
+        }
+        if mask.asks_tunnel() && key.tunnel_is_v6() == Some(true) {
+            hasher.write(&[TUNNEL_OF_V6]);
         }
         Self(hasher.finish128().as_bytes())
     }
@@ -186,6 +200,25 @@ mod tests {
         let mut wider = mask.clone();
         wider.set(Field::Ipv4Dst, 0xffff_0000);
         assert_ne!(Ufid::of(&key, &wider), id);
+    }
+
+    #[test]
+    fn what_the_kernel_compares_unasked_matters() {
+        let (key, _) = flow();
+        let mut mask = FlowMask::new();
+        mask.add_field(Field::InPort).add_field(Field::EthType);
+        let mut no_frame = key.clone();
+        no_frame.clear(Field::EthSrc);
+        assert_ne!(Ufid::of(&key, &mask), Ufid::of(&no_frame, &mask));
+        assert!(!mask.agree(&key, &no_frame));
+
+        let (mut four, mut six) = (key.clone(), key);
+        four.set(Field::TunId, 5).set(Field::TunV4Dst, 1);
+        six.set(Field::TunId, 5).set(Field::TunV6Dst, 1);
+        assert_eq!(Ufid::of(&four, &mask), Ufid::of(&six, &mask));
+        mask.add_field(Field::TunId);
+        assert_ne!(Ufid::of(&four, &mask), Ufid::of(&six, &mask));
+        assert!(!mask.agree(&four, &six));
     }
 
     #[test]

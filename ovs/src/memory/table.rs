@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use weft_flow::{Action, Field, FlowKey, FlowMask, Ufid};
+use weft_flow::{Action, FlowKey, FlowMask, Ufid};
 
 use super::keep::Kept;
 use crate::datapath::{DumpedFlow, FlowStats, PutMode};
@@ -53,23 +53,8 @@ pub(super) struct Table {
 #[derive(Debug)]
 struct Masked {
     mask: FlowMask,
-    flows: HashMap<Bits, u64>,
-}
-
-/// What of a key is compared: the bits that count, and always whether there is an Ethernet header.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Bits {
-    counting: Ufid,
-    ethernet: bool,
-}
-
-impl Bits {
-    fn of(key: &FlowKey, mask: &FlowMask) -> Self {
-        Self {
-            counting: Ufid::of(key, mask),
-            ethernet: key.has(Field::EthSrc),
-        }
-    }
+    /// By what of their keys is compared.
+    flows: HashMap<Ufid, u64>,
 }
 
 /// What a look-up found.
@@ -116,7 +101,7 @@ impl Table {
         let mut looked_at = 0;
         for masked in &self.masks {
             looked_at += 1;
-            let at = masked.flows.get(&Bits::of(key, &masked.mask));
+            let at = masked.flows.get(&Ufid::of(key, &masked.mask));
             let agrees = |at: &&u64| {
                 let entry = self.entries.get(at);
                 entry.is_some_and(|entry| entry.mask.agree(&entry.key, key))
@@ -173,7 +158,7 @@ impl Table {
         if let Id::Ufid(ufid) = id {
             self.named.insert(ufid, at);
         }
-        let bits = Bits::of(&kept.key, &kept.mask);
+        let bits = Ufid::of(&kept.key, &kept.mask);
         let group = self.masks.iter_mut().find(|it| it.mask == kept.mask);
         match group {
             Some(group) => drop(group.flows.insert(bits, at)),
@@ -202,7 +187,7 @@ impl Table {
         if let Id::Ufid(ufid) = entry.id {
             self.named.remove(&ufid);
         }
-        let bits = Bits::of(&entry.key, &entry.mask);
+        let bits = Ufid::of(&entry.key, &entry.mask);
         if let Some(group) = self.masks.iter_mut().find(|it| it.mask == entry.mask) {
             group.flows.remove(&bits);
         }
