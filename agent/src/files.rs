@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A file or directory could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +29,7 @@ impl FileError {
 }
 
 /// Replaces a file: after a crash or a loss of power it holds the old or the new content. A file
-/// begun and not finished has a name that begins with a dot.
+/// begun and not finished has a name that begins with a dot. Of two at once the later rename counts.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         let source = io::Error::from(io::ErrorKind::InvalidInput);
@@ -38,10 +39,12 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), FileError> {
             source,
         });
     };
+    static WRITES: AtomicU64 = AtomicU64::new(0);
     let fresh = folder.join(format!(
-        ".{}.{}",
+        ".{}.{}.{}",
         name.to_string_lossy(),
-        std::process::id()
+        std::process::id(),
+        WRITES.fetch_add(1, Ordering::Relaxed)
     ));
     let written = File::create(&fresh)
         .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
@@ -98,6 +101,23 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         remove_if_there(&path).unwrap();
         remove_if_there(&path).unwrap();
+    }
+
+    #[test]
+    fn writes_of_one_file_at_once_leave_one_of_the_contents() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        let contents: Vec<Vec<u8>> = (0..4u8)
+            .map(|n| vec![n; 100_000 * usize::from(n + 1)])
+            .collect();
+        std::thread::scope(|scope| {
+            for content in &contents {
+                let path = &path;
+                scope.spawn(move || (0..10).for_each(|_| write_whole(path, content).unwrap()));
+            }
+        });
+        assert!(contents.contains(&fs::read(&path).unwrap()));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
