@@ -19,6 +19,7 @@ use weft_agent::{files, metrics, purge, worker};
 /// Runs virtual networks on this host: binds interfaces to virtual ports and keeps the kernel's flows.
 ///
 /// SIGTERM ends it with status 0 and leaves datapath and flows, so that a restart loses no packet.
+/// Exit status: 0 done, 1 failed, 2 wrong use or configuration.
 #[derive(Debug, Parser)]
 #[command(name = "weft-agent", version)]
 struct Cli {
@@ -33,19 +34,28 @@ struct Cli {
 /// After SIGTERM, what has not ended by then is left behind.
 const FAREWELL: Duration = Duration::from_secs(3);
 
+/// Wrong use, or a wrong configuration.
+const WRONG_USE: u8 = 2;
+
 fn main() -> ExitCode {
-    match run(&Cli::parse()) {
+    let cli = Cli::parse();
+    let config = match Config::load(&cli.config) {
+        Ok(config) => config,
+        Err(error) => return fail(&error.into(), WRONG_USE),
+    };
+    match run(&cli, &config) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Logging may not have begun, and an operator reads the last line first.
-            eprintln!("weft-agent: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(&error, 1),
     }
 }
 
-fn run(cli: &Cli) -> Result<()> {
-    let config = Config::load(&cli.config)?;
+/// Logging may not have begun, and an operator reads the last line first.
+fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
+    eprintln!("weft-agent: {error:#}");
+    ExitCode::from(status)
+}
+
+fn run(cli: &Cli, config: &Config) -> Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(&config.log)?)
         .with_writer(std::io::stderr)
@@ -55,18 +65,18 @@ fn run(cli: &Cli) -> Result<()> {
     files::make_dir(&config.run_dir)?;
     let _locks = Locks::take(&config.state_dir, &config.run_dir, &config.datapath)?;
     if cli.purge {
-        purge::purge(&config)?;
+        purge::purge(config)?;
         tracing::info!(datapath = config.datapath, "datapath and state are removed");
         return Ok(());
     }
-    let identity = Identity::find(&config)?;
+    let identity = Identity::find(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("control")
         .enable_all()
         .build()
         .context("start the runtime")?;
-    let outcome = serve(&config, identity, &runtime);
+    let outcome = serve(config, identity, &runtime);
     runtime.shutdown_timeout(Duration::from_millis(200));
     outcome
 }
