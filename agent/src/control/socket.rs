@@ -1,11 +1,19 @@
 //! The socket itself: who may connect, and one request a connection.
+//!
+//! Races:
+//! - *Somebody connects before the socket has its mode*: it is made under another name, and gets its own
+//!   when it is ready.
+//! - *A caller ends while its answer is made*: it is looked for now and again, so that it does not keep
+//!   others from being served.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{Gid, Group, chown};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -17,6 +25,8 @@ use crate::files::{FileError, remove_if_there};
 
 /// Who owns the socket beside root, where there is such a group.
 const GROUP: &str = "weft";
+/// The socket's name until it is ready; not longer than its own, whose length is checked.
+const FRESH: &str = "agent.new";
 /// Mode of the socket.
 const MODE: u32 = 0o660;
 /// Connections served at a time; more wait.
@@ -27,6 +37,11 @@ const LONGEST: u64 = 256 << 10;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A line of an answer has to be taken within so long.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+/// So often it is looked whether a caller that waits is still there.
+const LOOK: Duration = Duration::from_secs(1);
+/// Of a request that is too long so much is read and thrown away, in bytes: who is still writing it could not
+/// read the answer.
+const SWALLOWED: u64 = 4 << 20;
 
 /// The listening socket.
 #[derive(Debug)]
@@ -53,16 +68,17 @@ pub enum SocketError {
 impl ControlSocket {
     /// Makes the socket. The run directory is there, and locked: one that is there is a dead agent's.
     pub fn bind(path: &Path) -> Result<Self, SocketError> {
-        remove_if_there(path)?;
         let failed = |source| SocketError::Listen {
             path: path.to_owned(),
             source,
         };
-        let listener = UnixListener::bind(path).map_err(failed)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE)).map_err(failed)?;
+        let fresh = path.with_file_name(FRESH);
+        remove_if_there(&fresh)?;
+        let listener = UnixListener::bind(&fresh).map_err(failed)?;
+        std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(MODE)).map_err(failed)?;
         match Group::from_name(GROUP) {
             Ok(Some(group)) => {
-                if let Err(errno) = chown(path, None, Some(Gid::from_raw(group.gid.as_raw()))) {
+                if let Err(errno) = chown(&fresh, None, Some(Gid::from_raw(group.gid.as_raw()))) {
                     tracing::warn!(%errno, "the control socket stays root's alone");
                 }
             }
@@ -70,6 +86,7 @@ impl ControlSocket {
                 tracing::debug!("there is no group {GROUP}: the control socket is root's alone");
             }
         }
+        std::fs::rename(&fresh, path).map_err(failed)?;
         Ok(Self { listener })
     }
 
@@ -112,14 +129,27 @@ async fn converse(stream: UnixStream, peers: &Arc<Peers>) -> io::Result<()> {
     }
     let request = match understand(&line) {
         Ok(request) => request,
-        Err(failure) => return say(&mut write, &Reply::Error(failure)).await,
+        Err(failure) => {
+            say(&mut write, &Reply::Error(failure)).await?;
+            let mut rest = bounded.into_inner();
+            rest.set_limit(if line.ends_with(b"\n") { 0 } else { SWALLOWED });
+            let mut nowhere = tokio::io::sink();
+            let swallowing = tokio::io::copy(&mut rest, &mut nowhere);
+            let _ = tokio::time::timeout(LOOK, swallowing).await;
+            return Ok(());
+        }
     };
     tracing::debug!(uid = caller.uid(), pid = caller.pid(), verb = ?request.verb, "asked");
     // Bounded: who lists many flows is sent them at the pace at which it reads.
     let (replies, mut answers) = mpsc::channel(256);
     let peers = peers.clone();
     let work = tokio::spawn(async move { peers.answer(request.verb, &replies).await });
-    while let Some(reply) = answers.recv().await {
+    loop {
+        let reply = tokio::select! {
+            reply = answers.recv() => reply,
+            () = gone(write.as_ref()) => return Ok(()),
+        };
+        let Some(reply) = reply else { break };
         let said = tokio::time::timeout(WRITE_PATIENCE, say(&mut write, &reply)).await;
         match said {
             Ok(Ok(())) => {}
@@ -130,6 +160,20 @@ async fn converse(stream: UnixStream, peers: &Arc<Peers>) -> io::Result<()> {
     work.await.map_err(io::Error::other)
 }
 
+/// Waits for the end of who is at the other end. That it writes no more (`shutdown(2)`) is none.
+async fn gone(stream: &UnixStream) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let mut looked = [PollFd::new(stream.as_fd(), PollFlags::empty())];
+        let events = poll(&mut looked, PollTimeout::ZERO).ok();
+        let [looked] = looked;
+        let ends = PollFlags::POLLHUP | PollFlags::POLLERR;
+        if events.is_some() && looked.revents().is_some_and(|now| now.intersects(ends)) {
+            return;
+        }
+    }
+}
+
 fn understand(line: &[u8]) -> Result<Request, Failure> {
     let bad = |message: String| failure(FailureCode::BadRequest, message);
     if line.len() as u64 >= LONGEST {
@@ -137,8 +181,8 @@ fn understand(line: &[u8]) -> Result<Request, Failure> {
     }
     let value: serde_json::Value = serde_json::from_slice(line)
         .map_err(|error| bad(format!("the request is no line of JSON: {error}")))?;
-    match value.get("v").and_then(serde_json::Value::as_u64) {
-        Some(v) if v == u64::from(VERSION) => {}
+    match value.get("v") {
+        Some(v) if v.as_u64() == Some(u64::from(VERSION)) => {}
         Some(v) => {
             return Err(bad(format!(
                 "the request has version {v}, this agent speaks {VERSION}: use programs of one release"
@@ -146,8 +190,21 @@ fn understand(line: &[u8]) -> Result<Request, Failure> {
         }
         None => return Err(bad("the request has no version v".to_owned())),
     }
-    serde_json::from_value(value)
-        .map_err(|error| bad(format!("the request is not understood: {error}")))
+    let request: Request = serde_json::from_value(value.clone())
+        .map_err(|error| bad(format!("the request is not understood: {error}")))?;
+    match unknown_field(&request, &value) {
+        Some(field) => Err(bad(format!(
+            "the request is not understood: its verb has no field '{field}'"
+        ))),
+        None => Ok(request),
+    }
+}
+
+/// A field of a request that was not read. Of verbs without fields `serde` lets any pass.
+fn unknown_field<'a>(request: &Request, value: &'a serde_json::Value) -> Option<&'a String> {
+    let read = serde_json::to_value(request).ok()?;
+    let mut fields = value.as_object()?.keys();
+    fields.find(|field| read.get(field).is_none())
 }
 
 async fn say(write: &mut (impl AsyncWriteExt + Unpin), reply: &Reply) -> io::Result<()> {

@@ -16,6 +16,8 @@ use crate::service::Client;
 
 /// The shortest prefix that names a port: shorter ones do by accident.
 const SHORTEST_PREFIX: usize = 8;
+/// The length of an id.
+const LONGEST_PREFIX: usize = 36;
 /// The longest frame that can be traced, in bytes.
 const LONGEST_FRAME: usize = 65_535;
 
@@ -138,7 +140,8 @@ impl Peers {
     async fn find_port(&self, prefix: &str) -> Outcome {
         let prefix = prefix.to_ascii_lowercase();
         let digits = |c: char| c.is_ascii_hexdigit() || c == '-';
-        if prefix.len() < SHORTEST_PREFIX || !prefix.chars().all(digits) {
+        let length = SHORTEST_PREFIX..=LONGEST_PREFIX;
+        if !length.contains(&prefix.len()) || !prefix.chars().all(digits) {
             return Err(failure(
                 FailureCode::BadRequest,
                 format!(
@@ -206,7 +209,7 @@ fn bytes_of(hex: &str) -> Result<Vec<u8>, Failure> {
             format!("the frame to trace {what}"),
         )
     };
-    if !hex.is_ascii() || hex.len() % 2 != 0 {
+    if !hex.is_ascii() || !hex.len().is_multiple_of(2) {
         return Err(bad("is no even number of hex digits".to_owned()));
     }
     if hex.len() / 2 > LONGEST_FRAME {
