@@ -19,6 +19,8 @@ use crate::identity::Identity;
 const PATIENCE: Duration = Duration::from_secs(4);
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(2);
+/// The longest answer in bytes, the watch apart. What is longer is no answer of the protocol.
+const LONGEST: usize = 64 << 10;
 
 /// A client for one host. The service that answered last is asked first.
 #[derive(Debug)]
@@ -85,6 +87,12 @@ impl ServiceError {
         }
     }
 
+    /// Whether something else has what was asked for.
+    pub fn is_conflict(&self) -> bool {
+        let refusal = Refusal::Conflict;
+        matches!(self, Self::Refused { refusal: said, .. } if *said == refusal)
+    }
+
     /// Whether the service does not know the host or object.
     pub fn is_not_found(&self) -> bool {
         let refusal = Refusal::NotFound;
@@ -119,7 +127,18 @@ impl Client {
         let (url, answer) = self
             .ask(ATTEMPT, Method::PUT, &self.path(""), Some(&body))
             .await?;
-        let registered = read(ATTEMPT, &url, answer).await?;
+        let registered: Registered = read(ATTEMPT, &url, answer).await?;
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if !registered.store.chars().all(is_name) {
+            return Err(ServiceError::Misunderstood {
+                attempt: ATTEMPT,
+                url,
+                problem: format!(
+                    "'{}' is no name of a store",
+                    registered.store.escape_debug()
+                ),
+            });
+        }
         Ok((url, registered))
     }
 
@@ -130,16 +149,20 @@ impl Client {
         resume: Option<&Resume>,
     ) -> Result<Response, ServiceError> {
         let from = match resume {
-            // A store's name is made of letters, digits and dashes.
+            // A store's name is made of letters, digits and dashes: `register` sees to it.
             Some(Resume { revision, store }) => format!("?revision={revision}&store={store}"),
             None => String::new(),
         };
         let request = self.http.get(format!("{url}{}{from}", self.path("/watch")));
         const ATTEMPT: &str = "open the watch";
-        let opened = tokio::time::timeout(PATIENCE, request.send()).await;
-        match opened {
-            Ok(Ok(answer)) => accept(ATTEMPT, answer).await,
-            Ok(Err(error)) => Err(away(ATTEMPT, url, &error)),
+        let opening = async {
+            match request.send().await {
+                Ok(answer) => accept(ATTEMPT, answer).await,
+                Err(error) => Err(away(ATTEMPT, url, &error)),
+            }
+        };
+        match tokio::time::timeout(PATIENCE, opening).await {
+            Ok(opened) => opened,
             Err(_) => Err(ServiceError::Away {
                 attempt: ATTEMPT,
                 problem: format!("{url}: no answer within {PATIENCE:?}"),
@@ -259,7 +282,9 @@ async fn accept(attempt: &'static str, answer: Response) -> Result<Response, Ser
     if status.is_success() {
         return Ok(answer);
     }
-    let text = answer.text().await.unwrap_or_default();
+    // What can be read of it: the status says enough.
+    let (text, _) = body(answer).await;
+    let text = String::from_utf8_lossy(&text).into_owned();
     let message = serde_json::from_str::<serde_json::Value>(&text)
         .ok()
         .and_then(|body| Some(body.get("message")?.as_str()?.to_owned()))
@@ -280,14 +305,28 @@ async fn read<T: DeserializeOwned>(
     url: &str,
     answer: Response,
 ) -> Result<T, ServiceError> {
-    answer
-        .json()
-        .await
-        .map_err(|error| ServiceError::Misunderstood {
+    let (text, end) = body(answer).await;
+    end.and_then(|()| serde_json::from_slice(&text).map_err(|error| error.to_string()))
+        .map_err(|problem| ServiceError::Misunderstood {
             attempt,
             url: url.to_owned(),
-            problem: causes(&error),
+            problem,
         })
+}
+
+/// What can be read of an answer's body, and what kept it from being all.
+async fn body(mut answer: Response) -> (Vec<u8>, Result<(), String>) {
+    let mut text = Vec::new();
+    loop {
+        match answer.chunk().await {
+            Ok(Some(chunk)) if text.len() + chunk.len() > LONGEST => {
+                return (text, Err(format!("it has more than {LONGEST} bytes")));
+            }
+            Ok(Some(chunk)) => text.extend_from_slice(&chunk),
+            Ok(None) => return (text, Ok(())),
+            Err(error) => return (text, Err(causes(&error))),
+        }
+    }
 }
 
 fn away(attempt: &'static str, url: &str, error: &reqwest::Error) -> ServiceError {

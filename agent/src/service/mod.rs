@@ -85,15 +85,15 @@ pub struct Service {
     client: Arc<Client>,
     core: Sender<Message>,
     interest: mpsc::UnboundedSender<(u64, InterestRequest)>,
-    report: watch::Sender<Arc<StateReport>>,
+    report: watch::Sender<Option<Arc<StateReport>>>,
 }
 
 impl Service {
     /// Starts the tasks.
     pub fn start(runtime: &Handle, client: Arc<Client>, core: &Sender<Message>) -> Self {
         let (interest, wanted) = mpsc::unbounded_channel();
-        let (report, reports) = watch::channel(Arc::new(StateReport::default()));
-        let registered = Arc::new(watch::Sender::new(false));
+        let (report, reports) = watch::channel(None);
+        let registered = Arc::new(watch::Sender::new(0));
         runtime.spawn(stream::follow(
             client.clone(),
             core.clone(),
@@ -118,9 +118,9 @@ impl Service {
     /// What the next reports say. Nothing is sent when it is what was said before.
     pub fn set_report(&self, report: StateReport) {
         self.report.send_if_modified(|known| {
-            let differs = **known != report;
+            let differs = known.as_deref() != Some(&report);
             if differs {
-                *known = Arc::new(report);
+                *known = Some(Arc::new(report));
             }
             differs
         });
@@ -130,12 +130,13 @@ impl Service {
     pub fn bind(&self, port: PortId, interface: &str) {
         let (client, core) = (self.client.clone(), self.core.clone());
         let interface = interface.to_owned();
+        let reports = self.report.subscribe();
         self.runtime.spawn(async move {
             let request = BindingRequest {
                 port,
                 interface: interface.clone(),
             };
-            let outcome = client.bind(&request).await;
+            let outcome = bind(&client, &request, &reports).await;
             let _ = core.send(Message::Bind(BindAnswer {
                 port,
                 interface: Some(interface),
@@ -156,4 +157,28 @@ impl Service {
             }));
         });
     }
+}
+
+/// Asks for a port. A no may come of what the service does not know as yet of this host; then it is told,
+/// and asked once more.
+async fn bind(
+    client: &Client,
+    request: &BindingRequest,
+    reports: &watch::Receiver<Option<Arc<StateReport>>>,
+) -> Result<u64, ServiceError> {
+    let told = match client.bind(request).await {
+        // A store that was made anew does not know the host.
+        Err(error) if error.is_not_found() => client.register().await.map(drop),
+        // The interface that has the port may be gone.
+        Err(error) if error.is_conflict() => {
+            let newest = reports.borrow().clone();
+            match newest {
+                Some(newest) => client.report(&newest).await,
+                None => return Err(error),
+            }
+        }
+        outcome => return outcome,
+    };
+    told?;
+    client.bind(request).await
 }

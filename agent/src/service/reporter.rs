@@ -1,4 +1,5 @@
-//! Says what is on the host: at once when it changes, and often enough to keep the host's lease.
+//! Says what is on the host: at once when it changes or when a service has just heard of the host, and
+//! often enough to keep the host's lease.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,26 +12,46 @@ use super::Client;
 /// A lease lives 10 s; two reports may get lost.
 const PERIOD: Duration = Duration::from_secs(3);
 
-/// Reports while the host is registered, until the control side has ended.
+/// Reports while the host is registered, until the control side has ended. `registered` counts the
+/// registrations; 0: the service does not know the host.
 pub(super) async fn report(
     client: Arc<Client>,
-    mut reports: watch::Receiver<Arc<StateReport>>,
-    registered: Arc<watch::Sender<bool>>,
+    mut reports: watch::Receiver<Option<Arc<StateReport>>>,
+    registered: Arc<watch::Sender<u64>>,
 ) {
     let mut known = registered.subscribe();
+    let mut told = 0;
     loop {
-        if known.wait_for(|known| *known).await.is_err() {
-            return;
-        }
-        match tokio::time::timeout(PERIOD, reports.changed()).await {
-            Ok(Err(_)) => return,
-            Ok(Ok(())) | Err(_) => {}
+        let registration = match known.wait_for(|known| *known > 0).await {
+            Ok(registration) => *registration,
+            Err(_) => return,
+        };
+        if registration == told {
+            tokio::select! {
+                changed = reports.changed() => if changed.is_err() { return },
+                changed = known.changed() => if changed.is_err() { return } else { continue },
+                () = tokio::time::sleep(PERIOD) => {}
+            }
         }
         let newest = reports.borrow_and_update().clone();
+        let Some(newest) = newest else {
+            // The first one is being made.
+            if reports.changed().await.is_err() {
+                return;
+            }
+            continue;
+        };
+        told = registration;
         match client.report(&newest).await {
             Ok(()) => {}
             // Deleted, or a new store: the watch is opened anew, and that begins by registering.
-            Err(error) if error.is_not_found() => drop(registered.send_replace(false)),
+            Err(error) if error.is_not_found() => {
+                registered.send_if_modified(|known| {
+                    let is_so = *known == registration;
+                    *known = if is_so { 0 } else { *known };
+                    is_so
+                });
+            }
             Err(error) => tracing::debug!(%error, "the report was not taken"),
         }
     }

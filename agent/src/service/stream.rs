@@ -3,6 +3,7 @@
 //! Races:
 //! - An interest request is made for a watch that has just ended: it carries the watch's number, and is
 //!   dropped here; the next watch begins with a request for everything.
+//! - A service that takes the watch and ends it at once, again and again: it is asked less and less often.
 //! - A connection that is dead without saying so: the service speaks every 3 s, so silence ends the
 //!   watch.
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::{mpsc, oneshot, watch as latest};
+use tokio::time::Instant;
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::io::StreamReader;
 use weft_wire::host::LEASE_SECONDS;
@@ -26,7 +28,8 @@ use crate::core::Message;
 const SILENCE: Duration = Duration::from_secs(LEASE_SECONDS);
 /// The longest line: one object. The largest is a chain with tens of thousands of rules.
 const LONGEST_LINE: usize = 16 << 20;
-/// The shortest and the longest time between two attempts.
+/// The shortest and the longest time between two attempts. A watch that lived as long as the latter was a
+/// good one: the next attempt follows soon.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
 
 type Interest = mpsc::UnboundedReceiver<(u64, InterestRequest)>;
@@ -36,11 +39,11 @@ pub(super) async fn follow(
     client: Arc<Client>,
     core: Sender<Message>,
     mut interest: Interest,
-    registered: Arc<latest::Sender<bool>>,
+    registered: Arc<latest::Sender<u64>>,
 ) {
     let mut pause = BACKOFF.0;
     for stream in 1.. {
-        let mut opened = false;
+        let (mut opened, began) = (false, Instant::now());
         let reason = match watch(
             &client,
             &core,
@@ -54,7 +57,7 @@ pub(super) async fn follow(
             Ok(()) => return,
             Err(reason) => reason,
         };
-        pause = if opened {
+        pause = if opened && began.elapsed() >= BACKOFF.1 {
             BACKOFF.0
         } else {
             (pause * 2).min(BACKOFF.1)
@@ -76,11 +79,11 @@ async fn watch(
     core: &Sender<Message>,
     stream: u64,
     interest: &mut Interest,
-    registered: &latest::Sender<bool>,
+    registered: &latest::Sender<u64>,
     opened: &mut bool,
 ) -> Result<(), String> {
     let (url, answer) = client.register().await.map_err(|e| e.to_string())?;
-    registered.send_replace(true);
+    registered.send_replace(stream);
     let mut known = registered.subscribe();
     let (reply, resume) = oneshot::channel();
     if core
@@ -138,7 +141,7 @@ fn line(text: Result<String, LinesCodecError>) -> Result<WatchLine, String> {
     serde_json::from_str(&text).map_err(|error| format!("a line is not understood: {error}"))
 }
 
-async fn turned_false(known: &mut latest::Receiver<bool>) {
+async fn turned_false(known: &mut latest::Receiver<u64>) {
     // An error means that the control side has ended: other parts of the loop see that.
-    while *known.borrow_and_update() && known.changed().await.is_ok() {}
+    while *known.borrow_and_update() != 0 && known.changed().await.is_ok() {}
 }
