@@ -5,15 +5,17 @@
 //!   again, and after every change of an address.
 //! - *News come while everything is listed*: they are taken after the list, in their order, so the last
 //!   word on each interface is the newest.
+//! - *Interfaces go while everything is listed*: on older kernels that may hide another one from the
+//!   list. An interface that is missed without news of its end is looked for once more.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use futures::{StreamExt, TryStreamExt};
-use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::AddressAttribute;
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::{Handle, MulticastGroup};
 use weft_topology::MacAddr;
@@ -94,33 +96,71 @@ async fn run(
     messages: &mut (impl futures::Stream<Item = Received> + Unpin),
 ) -> Result<(), String> {
     let mut due = tokio::time::Instant::now();
+    let mut known = BTreeSet::new();
     loop {
         let message = match tokio::time::timeout_at(due, messages.next()).await {
             Err(_) => {
-                let all = list(handle).await.map_err(|error| error.to_string())?;
+                let mut all = list(handle).await.map_err(|error| error.to_string())?;
+                if !known.is_subset(&all.iter().map(|link| link.index).collect()) {
+                    all = list(handle).await.map_err(|error| error.to_string())?;
+                }
                 due = tokio::time::Instant::now() + PERIOD;
                 Some(LinkChange::All(all))
             }
             Ok(None) => return Err("the netlink socket was closed".to_owned()),
-            Ok(Some((message, _))) => match message.payload {
-                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
-                    Some(LinkChange::Here(decode(&link)))
-                }
-                NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link)) => {
-                    Some(LinkChange::Gone(link.header.index))
-                }
-                NetlinkPayload::InnerMessage(_) | NetlinkPayload::Overrun(_) => {
+            Ok(Some((message, _))) => match said(&message.payload) {
+                Said::Change(change) => Some(change),
+                Said::LookAgain => {
                     due = due.min(tokio::time::Instant::now() + GATHER);
                     None
                 }
-                _ => None,
+                Said::Nothing => None,
             },
         };
+        match &message {
+            Some(LinkChange::All(all)) => known = all.iter().map(|link| link.index).collect(),
+            Some(LinkChange::Here(link)) => drop(known.insert(link.index)),
+            Some(LinkChange::Gone(index)) => drop(known.remove(index)),
+            None => {}
+        }
         if let Some(change) = message
             && core.send(Message::Link(change)).is_err()
         {
             return Ok(());
         }
+    }
+}
+
+/// What a message says.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    Change(LinkChange),
+    /// Something changed that it does not say in full.
+    LookAgain,
+    Nothing,
+}
+
+fn said(payload: &NetlinkPayload<RouteNetlinkMessage>) -> Said {
+    match payload {
+        NetlinkPayload::InnerMessage(
+            RouteNetlinkMessage::NewLink(link) | RouteNetlinkMessage::DelLink(link),
+        ) if link.header.interface_family != AddressFamily::Unspec => {
+            // A bridge says so of its ports: that one left it does not mean that it is no more.
+            Said::Nothing
+        }
+        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
+            let mut attributes = link.attributes.iter();
+            match attributes.any(|attribute| matches!(attribute, LinkAttribute::Mtu(_))) {
+                true => Said::Change(LinkChange::Here(decode(link))),
+                // News of a radio, which say nothing of the rest.
+                false => Said::LookAgain,
+            }
+        }
+        NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link)) => {
+            Said::Change(LinkChange::Gone(link.header.index))
+        }
+        NetlinkPayload::InnerMessage(_) | NetlinkPayload::Overrun(_) => Said::LookAgain,
+        _ => Said::Nothing,
     }
 }
 
@@ -156,4 +196,58 @@ fn decode(message: &LinkMessage) -> Link {
         }
     }
     link
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(family: AddressFamily, attributes: Vec<LinkAttribute>) -> LinkMessage {
+        let mut message = LinkMessage::default();
+        message.header.index = 7;
+        message.header.interface_family = family;
+        message.header.flags = LinkFlags::Up;
+        message.attributes = attributes;
+        message
+    }
+
+    fn new(link: LinkMessage) -> NetlinkPayload<RouteNetlinkMessage> {
+        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link))
+    }
+
+    fn gone(link: LinkMessage) -> NetlinkPayload<RouteNetlinkMessage> {
+        NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link))
+    }
+
+    fn tap() -> Vec<LinkAttribute> {
+        vec![
+            LinkAttribute::IfName("tap0".to_owned()),
+            LinkAttribute::Mtu(1450),
+        ]
+    }
+
+    #[test]
+    fn an_interface_that_leaves_a_bridge_is_still_there() {
+        let bridge = AddressFamily::Bridge;
+        assert_eq!(said(&gone(message(bridge, tap()))), Said::Nothing);
+        assert_eq!(said(&new(message(bridge, tap()))), Said::Nothing);
+        let end = said(&gone(message(AddressFamily::Unspec, tap())));
+        assert_eq!(end, Said::Change(LinkChange::Gone(7)));
+    }
+
+    #[test]
+    fn news_that_say_little_are_not_taken_for_all_there_is() {
+        let link = |attributes| said(&new(message(AddressFamily::Unspec, attributes)));
+        let whole = Link {
+            index: 7,
+            name: "tap0".to_owned(),
+            mtu: 1450,
+            up: true,
+            ..Link::default()
+        };
+        assert_eq!(link(tap()), Said::Change(LinkChange::Here(whole)));
+        let radio = vec![LinkAttribute::IfName("wlan0".to_owned())];
+        assert_eq!(link(radio), Said::LookAgain);
+        assert_eq!(said(&NetlinkPayload::Overrun(Vec::new())), Said::LookAgain);
+    }
 }
