@@ -6,14 +6,15 @@
 //!   the host's own ports may have come and the bridge not.
 //! - *The watch ends in the middle.* What is held back is dropped; the next watch continues from the
 //!   last `complete`. An object that was asked for and has not come is asked for again.
-//! - *The service forgot what the host knows* (`relist`). What is known stays in use until everything
-//!   has come; what has not come by then is gone.
+//! - *The service forgot what the host knows* (`relist`), or has another store. What is known stays in use
+//!   until everything has come; what has not come by then is gone. Until then the snapshot is the old
+//!   store's, also on disk: its revision means nothing in the new one.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use weft_topology::id::HostId;
-use weft_topology::{Change, Epoch, LocalPort, Object, ObjectId, Snapshot, Tag};
+use weft_topology::{Change, Epoch, Known, LocalPort, Object, ObjectId, Snapshot, Tag};
 use weft_wire::watch::{InterestRequest, WatchLine};
 
 use super::disk::Stored;
@@ -29,6 +30,8 @@ pub struct Builder {
     /// Objects asked for, beside the host itself.
     followed: BTreeSet<ObjectId>,
     watch: Watch,
+    /// The store of the watch.
+    opened: String,
     /// Since the last `complete`.
     held: Vec<Change>,
     /// Everything that came since a `relist`.
@@ -75,6 +78,7 @@ impl Builder {
             store: String::new(),
             followed: BTreeSet::new(),
             watch: Watch::Closed,
+            opened: String::new(),
             held: Vec::new(),
             relisted: None,
             tags: BTreeSet::new(),
@@ -100,6 +104,11 @@ impl Builder {
         &self.snapshot
     }
 
+    /// The store that the snapshot is of; empty: it is of none yet.
+    pub fn store(&self) -> &str {
+        &self.store
+    }
+
     /// What to keep on disk.
     pub fn stored(&self) -> Stored {
         Stored::new(&self.store, &self.snapshot, &self.followed)
@@ -118,10 +127,14 @@ impl Builder {
     /// begin it with, if anything is wanted.
     pub fn opened(&mut self, store: &str, wanted: &BTreeSet<ObjectId>) -> Option<InterestRequest> {
         self.close();
-        store.clone_into(&mut self.store);
+        store.clone_into(&mut self.opened);
+        let is_same = store == self.store;
+        if !is_same && !self.store.is_empty() {
+            self.relisted = Some(BTreeSet::new());
+        }
         let (known, add): (Vec<_>, Vec<_>) = wanted
             .iter()
-            .partition(|id| self.snapshot.object(**id).is_loaded());
+            .partition(|id| is_same && self.snapshot.object(**id).is_loaded());
         self.followed.clone_from(wanted);
         let first = u64::from(!wanted.is_empty());
         self.watch = Watch::Open {
@@ -231,15 +244,16 @@ impl Builder {
 
     fn complete(&mut self, revision: u64, interest: u64) -> Heard {
         let Watch::Open {
+            asked,
             answered,
             first,
             begun,
-            ..
         } = &mut self.watch
         else {
             return Heard::default();
         };
-        *answered = interest.max(*answered);
+        // A service that answers what was not asked shall not be waited for.
+        *answered = interest.min(*asked).max(*answered);
         if *answered < *first {
             return Heard::default();
         }
@@ -247,17 +261,11 @@ impl Builder {
         let changes = std::mem::take(&mut self.held);
         let (snapshot, tags) = self.snapshot.apply(revision, &changes);
         self.take(snapshot, tags, !changes.is_empty());
+        self.opened.clone_into(&mut self.store);
         if let Some(came) = self.relisted.take() {
             self.forget_all_but(&came);
         }
-        let strays: Vec<ObjectId> = changes
-            .iter()
-            .filter_map(|change| match change {
-                Change::Put(object) if !self.follows(object) => Some(object.id()),
-                _ => None,
-            })
-            .collect();
-        self.forget(&strays);
+        self.forget_strays(changes.iter().map(Change::id));
         Heard {
             complete: true,
             reached: self.is_settled().then_some(revision),
@@ -268,6 +276,19 @@ impl Builder {
     fn follows(&self, object: &Object) -> bool {
         let followed = |id: &ObjectId| self.followed.contains(id) || *id == self.host.into();
         followed(&object.id()) || object.brought_by().iter().any(followed)
+    }
+
+    /// Forgets those of changed objects whose further changes do not come: a port that went to another
+    /// host, and what is gone without having been asked for.
+    fn forget_strays(&mut self, changed: impl Iterator<Item = ObjectId>) {
+        let strays: Vec<ObjectId> = changed
+            .filter(|id| match self.snapshot.object(*id) {
+                Known::Here(object) => !self.follows(object),
+                Known::Absent => !self.followed.contains(id),
+                Known::NotLoaded => false,
+            })
+            .collect();
+        self.forget(&strays);
     }
 
     fn forget_unfollowed(&mut self) {
