@@ -5,6 +5,7 @@ use std::fs;
 use weft_ovs::{Error, KernelDatapath, OpenMode};
 use weft_wire::plug_file::FOLDER;
 
+use crate::bindings::RELEASES;
 use crate::config::Config;
 use crate::core::SNAPSHOT;
 use crate::files::{FileError, remove_if_there};
@@ -28,12 +29,14 @@ pub fn purge(config: &Config) -> Result<(), PurgeError> {
         Err(Error::NotFound { .. } | Error::NoModule { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    let bindings = config.state_dir.join(FOLDER);
-    match fs::remove_dir_all(&bindings) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            return Err(FileError::at("remove", &bindings)(source).into());
+    for name in [FOLDER, RELEASES] {
+        let folder = config.state_dir.join(name);
+        match fs::remove_dir_all(&folder) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(FileError::at("remove", &folder)(source).into());
+            }
+            _ => {}
         }
-        _ => {}
     }
     for name in [SNAPSHOT, "host-id"] {
         remove_if_there(&config.state_dir.join(name))?;

@@ -4,35 +4,37 @@
 //! - *An upcall comes before anybody reads it*: the socket is there before the vport (`attach`).
 //! - *A number is used again while a flow still names it*: numbers go round, and on start begin above
 //!   every number that a vport or a flow of the former run has.
-//! - *The interface goes between the look and the step*: the kernel refuses, and the next news of the
-//!   interface plan anew.
+//! - *The interface goes between the look and the step*, or another of its name has come: the kernel says
+//!   that there is none. That is no failure to tell anybody of: news of the interface are on their way.
+//! - *The kernel did what its lost answer does not say*: an interface that is taken may be taken by us. It
+//!   is taken out and put in anew, with sockets that somebody reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use weft_flow::{Action, Field};
 use weft_ovs::{Datapath, Error, NewVport, Vport, VportKind};
 use weft_topology::LocalPort;
 use weft_topology::id::PortId;
 
 use super::{Carried, Desired, Step};
 use crate::hot::{Hot, HotError};
-use crate::links::{Link, LinkError, LinkSetter, LinkTable};
+use crate::links::{Link, LinkError, LinkTable, SetLinks};
 
 /// The highest number that a vport may have (`DP_MAX_PORTS`, less the one that means "none").
-const HIGHEST: u32 = 65_534;
+pub(super) const HIGHEST: u32 = 65_534;
 /// A step that failed is tried again after so long, or when the interface changes.
 const RETRY: Duration = Duration::from_secs(2);
 
 /// The ports that the datapath carries, and the means to change that.
 pub struct Carrier {
-    datapath: Box<dyn Datapath>,
-    hot: Arc<dyn Hot>,
-    setter: LinkSetter,
-    carried: BTreeMap<PortId, Carried>,
+    pub(super) datapath: Box<dyn Datapath>,
+    pub(super) hot: Arc<dyn Hot>,
+    pub(super) setter: Box<dyn SetLinks>,
+    pub(super) carried: BTreeMap<PortId, Carried>,
     failed: BTreeMap<PortId, Failed>,
-    last: u32,
+    /// The number given last.
+    pub(super) last: u32,
 }
 
 /// A port that could not be carried.
@@ -41,11 +43,13 @@ struct Failed {
     problem: String,
     ifindex: u32,
     again: Instant,
+    /// The interface went meanwhile.
+    is_gone: bool,
 }
 
 /// Why a port could not be carried.
 #[derive(Debug, thiserror::Error)]
-enum CarryError {
+pub(super) enum CarryError {
     #[error(transparent)]
     Link(#[from] LinkError),
     #[error(transparent)]
@@ -61,9 +65,20 @@ enum CarryError {
     NoNumber,
 }
 
+impl CarryError {
+    /// Whether the interface, or the datapath, is not there any more: news of that are on their way.
+    fn is_gone(&self) -> bool {
+        match self {
+            Self::Link(error) => error.is_gone(),
+            Self::Datapath(Error::NotFound { .. }) => true,
+            _ => false,
+        }
+    }
+}
+
 impl Carrier {
     /// Nothing is carried.
-    pub fn new(datapath: Box<dyn Datapath>, hot: Arc<dyn Hot>, setter: LinkSetter) -> Self {
+    pub fn new(datapath: Box<dyn Datapath>, hot: Arc<dyn Hot>, setter: Box<dyn SetLinks>) -> Self {
         Self {
             datapath,
             hot,
@@ -93,98 +108,13 @@ impl Carrier {
 
     /// Why a port could not be carried.
     pub fn problem(&self, port: PortId) -> Option<&str> {
-        self.failed.get(&port).map(|failed| &*failed.problem)
+        let failed = self.failed.get(&port).filter(|failed| !failed.is_gone);
+        failed.map(|failed| &*failed.problem)
     }
 
     /// When the next step that failed is due again.
     pub fn due(&self) -> Option<Instant> {
         self.failed.values().map(|failed| failed.again).min()
-    }
-
-    /// All interfaces of the host.
-    pub fn list_links(&self) -> Result<Vec<Link>, LinkError> {
-        self.setter.list()
-    }
-
-    /// Takes over the vports of a former run: those that should be there go on, the others go. Before
-    /// anything else.
-    pub fn adopt(
-        &mut self,
-        desired: &BTreeMap<PortId, Desired>,
-        links: &LinkTable,
-    ) -> Result<(), Error> {
-        let vports = self.datapath.ports()?;
-        self.last = self.highest_named(&vports)?;
-        for vport in vports.iter().filter(|vport| vport.port_no != 0) {
-            let wanted = desired
-                .iter()
-                .find(|(_, want)| want.interface == vport.name)
-                .zip(links.get(&vport.name));
-            let taken_over = match wanted {
-                Some(((&port, want), link)) => self.take_over(port, want, link, vport),
-                None => {
-                    tracing::info!(
-                        interface = vport.name,
-                        number = vport.port_no,
-                        "a vport of a former run is not wanted any more"
-                    );
-                    Ok(false)
-                }
-            };
-            match taken_over {
-                Ok(true) => {}
-                Ok(false) => self.delete_vport(vport.port_no),
-                Err(error) => {
-                    tracing::warn!(interface = vport.name, %error, "a vport is made anew");
-                    self.delete_vport(vport.port_no);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn take_over(
-        &mut self,
-        port: PortId,
-        want: &Desired,
-        link: &Link,
-        vport: &Vport,
-    ) -> Result<bool, CarryError> {
-        if vport.kind != VportKind::Netdev || vport.ifindex.is_some_and(|of| of != link.index) {
-            return Ok(false);
-        }
-        self.setter.prepare(link, None)?;
-        let pids = self.hot.attach(port, &want.interface)?;
-        if let Err(error) = self.datapath.set_upcall_pids(vport.port_no, &pids) {
-            self.hot.detach(port);
-            return Err(error.into());
-        }
-        self.hot.attached(port, vport.port_no);
-        self.carried.insert(
-            port,
-            Carried {
-                interface: want.interface.clone(),
-                ifindex: link.index,
-                number: vport.port_no,
-                mtu: want.mtu.filter(|mtu| *mtu == link.mtu),
-            },
-        );
-        Ok(true)
-    }
-
-    /// The highest number that a vport or a flow has: a flow of the former run must not meet a new port.
-    fn highest_named(&mut self, vports: &[Vport]) -> Result<u32, Error> {
-        let mut highest = vports.iter().map(|vport| vport.port_no).max().unwrap_or(0);
-        self.datapath.flows(&mut |flow| {
-            let Ok(flow) = flow else { return };
-            let outputs = flow.actions.iter().filter_map(|action| match action {
-                Action::Output(number) => Some(*number),
-                _ => None,
-            });
-            let named = flow.key.u32(Field::InPort).into_iter().chain(outputs);
-            highest = named.filter(|of| *of <= HIGHEST).fold(highest, u32::max);
-        })?;
-        Ok(highest)
     }
 
     /// Does the steps; whether any changed what is carried. One that fails keeps no other from being
@@ -215,9 +145,20 @@ impl Carrier {
         changed
     }
 
-    /// Forgets failures of ports that are not wanted any more.
-    pub fn retain_failures(&mut self, desired: &BTreeMap<PortId, Desired>) {
-        self.failed.retain(|port, _| desired.contains_key(port));
+    /// Forgets failures of ports that are not wanted any more, or whose interface is another one by now,
+    /// or none: what is left is tried again when it is due.
+    pub fn retain_failures(&mut self, desired: &BTreeMap<PortId, Desired>, links: &LinkTable) {
+        self.failed.retain(|port, failed| {
+            let link = desired
+                .get(port)
+                .and_then(|want| links.get(&want.interface));
+            link.is_some_and(|link| link.index == failed.ifindex)
+        });
+    }
+
+    /// Forgets a port's failure: somebody has asked for it anew, and shall hear how it is now.
+    pub fn forget_failure(&mut self, port: PortId) {
+        self.failed.remove(&port);
     }
 
     /// Somebody has taken a vport away. Whether it was one of ours.
@@ -237,9 +178,10 @@ impl Carrier {
         let there: BTreeSet<u32> = self.datapath.ports()?.iter().map(|it| it.port_no).collect();
         let numbers = self.carried.values().map(|is| is.number);
         let lost: Vec<u32> = numbers.filter(|number| !there.contains(number)).collect();
-        Ok(lost
-            .into_iter()
-            .fold(false, |any, number| self.lost(number) || any))
+        for &number in &lost {
+            self.lost(number);
+        }
+        Ok(!lost.is_empty())
     }
 
     /// The datapath was made anew, empty.
@@ -290,12 +232,31 @@ impl Carrier {
                 other => return Ok(other?),
             }
         }
+        self.delete_stray(interface)?;
         let number = self.fresh_number().ok_or(CarryError::NoNumber)?;
         vport.port_no = Some(number);
         self.datapath.add_port(&vport).map_err(|error| match error {
             Error::AlreadyExists { .. } => CarryError::Taken(error),
             other => other.into(),
         })
+    }
+
+    /// Deletes the vport that an interface has without being carried, if it has one.
+    fn delete_stray(&mut self, interface: &str) -> Result<(), Error> {
+        let vports = self.datapath.ports()?;
+        let mut others = vports.iter().filter(|vport| vport.port_no != 0);
+        let Some(stray) = others.find(|vport| vport.name == interface) else {
+            return Ok(());
+        };
+        if self.carried.values().all(|is| is.number != stray.port_no) {
+            tracing::warn!(
+                interface,
+                number = stray.port_no,
+                "a vport that nobody knows is made anew"
+            );
+            self.delete_vport(stray.port_no);
+        }
+        Ok(())
     }
 
     fn fresh_number(&mut self) -> Option<u32> {
@@ -316,7 +277,7 @@ impl Carrier {
         true
     }
 
-    fn delete_vport(&mut self, number: u32) {
+    pub(super) fn delete_vport(&mut self, number: u32) {
         match self.datapath.delete_port(number) {
             // The kernel takes a vport out with its interface.
             Ok(()) | Err(Error::NotFound { .. }) => {}
@@ -344,9 +305,9 @@ impl Carrier {
     }
 
     fn note_failure(&mut self, port: PortId, link: &Link, error: &CarryError, now: Instant) {
-        let problem = error.to_string();
+        let (problem, is_gone) = (error.to_string(), error.is_gone());
         let known = self.failed.get(&port);
-        if known.is_none_or(|failed| failed.problem != problem) {
+        if !is_gone && known.is_none_or(|failed| failed.problem != problem) {
             tracing::warn!(%port, interface = link.name, problem, "the port cannot be carried");
         }
         self.failed.insert(
@@ -355,6 +316,7 @@ impl Carrier {
                 problem,
                 ifindex: link.index,
                 again: now + RETRY,
+                is_gone,
             },
         );
     }

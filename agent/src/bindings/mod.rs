@@ -11,18 +11,24 @@
 //! between what is wanted and what is so. A tap that comes late, goes, changes its index or comes
 //! back needs no code of its own.
 
+mod adopt;
+mod answers;
 mod carrier;
 mod desired;
 mod plan;
+mod plug_files;
+mod wish;
 mod wishes;
 
 #[cfg(test)]
 mod tests;
 
 pub use carrier::Carrier;
-pub use desired::{Desired, desired};
+pub use desired::{Desired, Situation, desired};
 pub use plan::{Step, phase, plan};
-pub use wishes::{Ask, Release, Wish, Wishes};
+pub use plug_files::RELEASES;
+pub use wish::{Ask, Questions, Release, Wish};
+pub use wishes::Wishes;
 
 /// A port that the datapath carries.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -28,6 +28,8 @@ pub enum Message {
     Saved(BTreeSet<PortId>),
     /// A question or a wish from the control socket.
     Ask(Ask),
+    /// Something broke that a new start mends.
+    Broken(String),
     /// End. Datapath and flows stay.
     Stop,
 }

@@ -18,15 +18,18 @@
 //! network.
 
 mod answer;
+mod datapath;
 mod message;
 mod plugs;
 mod settle;
 mod start;
 mod state;
+mod waiters;
 mod watch;
 
+pub use datapath::Reopen;
 pub use message::{Answer, Ask, Message};
-pub use start::{SNAPSHOT, StartError, Started, start};
+pub use start::{Machine, SNAPSHOT, StartError, Started, start, start_on};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -45,7 +48,7 @@ use crate::identity::Identity;
 use crate::links::LinkTable;
 use crate::service::Service;
 use crate::snapshot::{Builder, Frontier};
-use plugs::Waiter;
+use waiters::Waiter;
 
 /// Messages taken before what follows from them is done.
 const BATCH: usize = 4096;
@@ -53,6 +56,9 @@ const BATCH: usize = 4096;
 const TICK: Duration = Duration::from_secs(1);
 /// The snapshot is written to disk so long after a change: changes come in groups.
 const SAVE_AFTER: Duration = Duration::from_millis(500);
+
+/// At the end, a save that is under way is waited for so long.
+const LAST_SAVE: Duration = Duration::from_millis(500);
 
 /// The control side.
 #[derive(Debug)]
@@ -75,9 +81,14 @@ pub struct Core {
     wishes: Wishes,
     desired: BTreeMap<PortId, Desired>,
     carrier: Carrier,
+    reopen: Reopen,
     waiters: Vec<Waiter>,
     /// Questions that the service could not answer, to be asked again at the next tick.
     unanswered: Vec<(PortId, Option<String>)>,
+    /// The bindings on disk cannot be read, and that was said.
+    is_blind: bool,
+    /// Something changed while it was settled what follows: that is to be done at once again.
+    is_unsettled: bool,
     /// Everything up to this revision has come, and is to be put in force.
     reached: Option<u64>,
     /// When the snapshot is to be written to disk.
@@ -100,7 +111,6 @@ struct Heard {
     stream: Option<u64>,
     url: Option<String>,
     last: Option<Instant>,
-    store: String,
     complained: bool,
 }
 
@@ -152,15 +162,19 @@ impl Core {
                 self.saved = ports;
             }
             Message::Ask(ask) => self.on_ask(ask),
+            Message::Broken(reason) => self.ended = Some(Ended::Broken(reason)),
             Message::Stop => self.ended = Some(Ended::Told),
         }
     }
 
     fn wake_at(&self) -> Instant {
+        let now = Instant::now();
+        if self.is_unsettled {
+            return now;
+        }
         // A save that is under way says when it is done.
         let save_at = self.save_at.filter(|_| !self.saving);
         let times = [Some(self.next_tick), save_at, self.carrier.due()];
-        let now = Instant::now();
         let waiters = self.waiters.iter().map(|waiter| Some(waiter.due(now)));
         let earliest = times.into_iter().chain(waiters).flatten().min();
         earliest.unwrap_or(self.next_tick)
@@ -175,14 +189,24 @@ impl Core {
         for (port, interface) in std::mem::take(&mut self.unanswered) {
             self.wishes.ask_again(port, interface.as_deref());
         }
-        if let Err(error) = self.wishes.rescan() {
+        let read = self.wishes.rescan();
+        if let Err(error) = &read
+            && !self.is_blind
+        {
             tracing::warn!(%error, "bindings written beside the agent are not seen");
         }
+        self.is_blind = read.is_err();
     }
 
     /// The datapath and its flows stay: a restart is hitless.
     fn farewell(&mut self) {
         self.hot.stop();
+        let until = Instant::now() + LAST_SAVE;
+        while self.saving
+            && let Ok(message) = self.inbox.recv_deadline(until)
+        {
+            self.saving = !matches!(message, Message::Saved(_));
+        }
         self.save_now();
     }
 }

@@ -1,12 +1,13 @@
 //! What follows from what is known: steps, a snapshot, requests, answers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use weft_topology::id::PortId;
+use weft_wire::control::FailureCode;
 
 use super::{Core, Message, SAVE_AFTER};
-use crate::bindings::{desired, plan};
+use crate::bindings::{Desired, Situation, desired, plan};
 use crate::snapshot::{save, wanted};
 
 impl Core {
@@ -15,25 +16,33 @@ impl Core {
         let now = Instant::now();
         self.settle_wishes();
         self.ask_service();
-        self.desired = desired(
-            self.builder.snapshot(),
-            self.identity.id,
-            &self.wishes,
-            self.is_away(),
-        );
-        self.carrier.retain_failures(&self.desired);
+        self.desired = self.desired_now();
+        self.carrier.retain_failures(&self.desired, &self.links);
         let steps = plan(&self.desired, &self.links, self.carrier.carried());
         if self.carrier.execute(steps, &self.links, now) {
             self.builder.set_local(&self.carrier.local_ports());
             self.save_at = Some(now);
         }
-        self.publish(now);
+        // Before a revision is called reached: what the host follows by it may have to be asked for.
         self.ask_interest();
-        self.answer_waiters(now);
+        self.publish(now);
+        self.is_unsettled = self.answer_waiters(now);
         self.service.set_report(self.report());
         if !self.saving && self.save_at.is_some_and(|at| at <= now) {
             self.save_later();
         }
+    }
+
+    /// What should be carried as things are.
+    pub(super) fn desired_now(&self) -> BTreeMap<PortId, Desired> {
+        desired(&Situation {
+            snapshot: self.builder.snapshot(),
+            host: self.identity.id,
+            wishes: &self.wishes,
+            links: &self.links,
+            carried: self.carrier.carried(),
+            is_away: self.is_away(),
+        })
     }
 
     /// Whether the service cannot be asked.
@@ -72,7 +81,7 @@ impl Core {
         let revision = snapshot.epoch().revision;
         for (interface, port) in self.wishes.settle(revision, is_here) {
             tracing::info!(interface, %port, "the port was taken from this host, or is no more");
-            self.fail_waiters(&interface, &format!(
+            self.fail_plugs(&interface, FailureCode::Conflict, &format!(
                 "port {port} was bound elsewhere, or deleted, while {interface} was being plugged"
             ));
         }
@@ -82,11 +91,11 @@ impl Core {
         if self.is_away() {
             return;
         }
-        let (plugs, back) = self.wishes.ask_due();
-        for (port, interface) in plugs {
+        let questions = self.wishes.ask_due();
+        for (port, interface) in questions.plugs {
             self.service.bind(port, &interface);
         }
-        for port in back {
+        for port in questions.back {
             self.service.unbind(port);
         }
     }

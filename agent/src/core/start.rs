@@ -13,19 +13,18 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crossbeam_channel::{Sender, unbounded};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use weft_ovs::{Datapath, DatapathEvent, DatapathMonitor, KernelDatapath, OpenMode};
+use weft_ovs::{Datapath, KernelDatapath, OpenMode};
 
+use super::datapath::{Reopen, monitor_datapath};
 use super::{Core, Ended, Heard, Message, TICK};
-use crate::bindings::{Carrier, Wishes, desired};
+use crate::bindings::{Carrier, Wishes};
 use crate::config::Config;
 use crate::files::FileError;
 use crate::hot::{Hot, HotError, Start, StartHot};
 use crate::identity::Identity;
-use crate::links::{self, LinkChange, LinkError, LinkSetter, LinkTable};
+use crate::links::{self, Link, LinkChange, LinkError, LinkSetter, LinkTable, SetLinks};
 use crate::service::{Client, Service};
 use crate::snapshot::{Builder, Frontier, load};
 
@@ -45,6 +44,18 @@ pub struct Started {
     pub ready: Arc<AtomicBool>,
     /// The core's thread.
     pub thread: JoinHandle<Ended>,
+}
+
+/// The machine, or what stands for it in a test.
+pub struct Machine {
+    /// The datapath, which was made or was there.
+    pub datapath: Box<dyn Datapath>,
+    /// Makes the datapath anew after somebody deleted it.
+    pub reopen: Reopen,
+    /// What is done to interfaces.
+    pub setter: Box<dyn SetLinks>,
+    /// The interfaces that are there; news of them come as [`Message::Link`].
+    pub links: Vec<Link>,
 }
 
 /// Why the agent cannot start.
@@ -77,12 +88,40 @@ pub fn start(
     runtime: &Handle,
     start_hot: StartHot,
 ) -> Result<Started, StartError> {
+    let open = |name: &str| KernelDatapath::open(name, OpenMode::CreateOrAdopt);
+    let datapath = open(&config.datapath)?;
+    let setter = LinkSetter::open(runtime)?;
+    let name = config.datapath.clone();
+    let machine = Machine {
+        datapath: Box::new(datapath),
+        reopen: Reopen::new(move || Ok(Box::new(open(&name)?))),
+        links: setter.list()?,
+        setter: Box::new(setter),
+    };
+    let started = start_on(machine, config, identity, runtime, start_hot)?;
+    runtime.spawn(links::watch(started.sender.clone()));
+    Ok(started)
+}
+
+/// The same on a machine of the caller's.
+pub fn start_on(
+    machine: Machine,
+    config: &Config,
+    identity: Identity,
+    runtime: &Handle,
+    start_hot: impl FnOnce(Start) -> Result<Arc<dyn Hot>, HotError>,
+) -> Result<Started, StartError> {
+    let Machine {
+        datapath,
+        reopen,
+        setter,
+        links,
+    } = machine;
     let builder = match load(&config.state_dir.join(SNAPSHOT)) {
         Some(stored) => Builder::from_stored(identity.id, stored),
         None => Builder::new(identity.id),
     };
     let wishes = Wishes::load(&config.state_dir)?;
-    let datapath = KernelDatapath::open(&config.datapath, OpenMode::CreateOrAdopt)?;
     let monitor = datapath.monitor()?;
     let (events, heard) = mpsc::unbounded_channel();
     let hot = start_hot(Start {
@@ -92,9 +131,9 @@ pub fn start(
         exact_flows: config.debug.exact_flows,
         events,
     })?;
-    let carrier = Carrier::new(Box::new(datapath), hot.clone(), LinkSetter::open(runtime)?);
+    let carrier = Carrier::new(datapath, hot.clone(), setter);
     let mut table = LinkTable::default();
-    table.take(LinkChange::All(carrier.list_links()?));
+    table.take(LinkChange::All(links));
 
     let (sender, inbox) = unbounded();
     let client = Arc::new(Client::new(&config.api.urls, identity.clone())?);
@@ -118,8 +157,11 @@ pub fn start(
         wishes,
         desired: BTreeMap::new(),
         carrier,
+        reopen,
         waiters: Vec::new(),
         unanswered: Vec::new(),
+        is_blind: false,
+        is_unsettled: false,
         reached: None,
         save_at: None,
         saving: false,
@@ -132,7 +174,6 @@ pub fn start(
     core.take_over()?;
 
     monitor_datapath(monitor, sender.clone())?;
-    runtime.spawn(links::watch(sender.clone()));
     runtime.spawn(forward(heard, sender.clone()));
     let thread = std::thread::Builder::new()
         .name("core".to_owned())
@@ -146,11 +187,18 @@ pub fn start(
     })
 }
 
+impl std::fmt::Debug for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Machine")
+            .field("links", &self.links)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Core {
     /// Serves what the former run served, and adopts its flows.
     fn take_over(&mut self) -> Result<(), StartError> {
-        let (snapshot, id) = (self.builder.snapshot(), self.identity.id);
-        self.desired = desired(snapshot, id, &self.wishes, true);
+        self.desired = self.desired_now();
         self.carrier.adopt(&self.desired, &self.links)?;
         self.builder.set_local(&self.carrier.local_ports());
         self.publish(Instant::now());
@@ -172,50 +220,6 @@ async fn forward(mut events: mpsc::UnboundedReceiver<crate::hot::Event>, core: S
     while let Some(event) = events.recv().await {
         if core.send(Message::Hot(event)).is_err() {
             return;
-        }
-    }
-}
-
-/// Follows the datapath on a thread of its own until it is gone: while a changed dispatch goes unseen every
-/// upcall is lost, so nothing else may be in the way.
-pub(super) fn monitor_datapath(
-    monitor: Box<dyn DatapathMonitor>,
-    core: Sender<Message>,
-) -> std::io::Result<()> {
-    let follow = move || {
-        if let Err(errno) = follow_datapath(monitor, &core) {
-            tracing::error!(%errno, "the datapath cannot be followed");
-        }
-    };
-    let thread = std::thread::Builder::new().name("datapath".to_owned());
-    thread.spawn(follow).map(drop)
-}
-
-fn follow_datapath(
-    mut monitor: Box<dyn DatapathMonitor>,
-    core: &Sender<Message>,
-) -> nix::Result<()> {
-    loop {
-        // At the first time without waiting: what happened before it was followed.
-        match monitor.handle() {
-            Ok(events) => {
-                let quiet = events.is_empty();
-                for event in events {
-                    let ends = event == DatapathEvent::DatapathDeleted;
-                    if core.send(Message::Datapath(event)).is_err() || ends {
-                        return Ok(());
-                    }
-                }
-                if !quiet {
-                    continue;
-                }
-            }
-            Err(error) => tracing::warn!(%error, "news of the datapath are not understood"),
-        }
-        let mut waited = [PollFd::new(monitor.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut waited, PollTimeout::NONE) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
         }
     }
 }

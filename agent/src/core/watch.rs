@@ -1,16 +1,11 @@
-//! News of the service, the hot path and the datapath.
+//! News of the service and the hot path.
 //!
 //! Races:
 //! - *Lines of a watch that has ended* are still in the inbox when the next one is open: they carry its
 //!   number and are passed over.
-//! - *The datapath is deleted while steps are done*: they fail, and the event that follows makes it anew.
 
 use std::time::Instant;
 
-use weft_ovs::{DatapathEvent, KernelDatapath, OpenMode};
-use weft_topology::id::PortId;
-
-use super::start::monitor_datapath;
 use super::{Core, Ended};
 use crate::hot::Event;
 use crate::service::{BindAnswer, StreamEvent};
@@ -23,14 +18,16 @@ impl Core {
             }
             StreamEvent::Open { stream, url, store } => {
                 tracing::info!(url, "following the topology service");
-                if self.heard.store != store {
+                let known = self.builder.store();
+                let is_same_store = known.is_empty() || known == store;
+                if !is_same_store {
                     self.frontier.reset();
                 }
+                self.wishes.watch_began(is_same_store);
                 self.heard = super::Heard {
                     stream: Some(stream),
                     url: Some(url),
                     last: Some(Instant::now()),
-                    store: store.clone(),
                     complained: false,
                 };
                 self.reached = None;
@@ -74,19 +71,14 @@ impl Core {
                 tracing::debug!(%port, %error, "asked again later");
                 self.unanswered.push((port, interface));
             }
-            (Some(interface), Ok(revision)) => {
-                if !self.wishes.granted(port, &interface, revision)
-                    && self.wishes.interface_of(port) != Some(&*interface)
-                {
-                    // Nobody wants it any more: it was given up while the service was asked.
-                    self.service.unbind(port);
-                }
-            }
+            (Some(interface), Ok(revision)) => self.wishes.granted(port, &interface, revision),
             (Some(interface), Err(error)) => self.refused(port, &interface, &error),
             (None, Ok(revision)) => self.wishes.returned(port, revision),
+            // A service that does not know this host has nothing of it.
+            (None, Err(error)) if error.is_not_found() => self.wishes.returned(port, 0),
             (None, Err(error)) => {
-                tracing::warn!(%port, %error, "the service does not take the port back");
-                self.wishes.returned(port, 0);
+                tracing::warn!(%port, %error, "the service does not take the port back: asked again");
+                self.unanswered.push((port, None));
             }
         }
     }
@@ -98,73 +90,4 @@ impl Core {
             Event::WorkerLost { reason } => self.ended = Some(Ended::Broken(reason)),
         }
     }
-
-    pub(super) fn on_datapath(&mut self, event: DatapathEvent) {
-        match event {
-            DatapathEvent::DispatchRestored { found } => tracing::warn!(
-                features = format!("{found:#x}"),
-                "somebody had switched the datapath to another dispatch of upcalls (ovs-dpctl does): \
-                 switched back"
-            ),
-            DatapathEvent::VportRemoved(vport) => {
-                if self.carrier.lost(vport.port_no) {
-                    self.builder.set_local(&self.carrier.local_ports());
-                }
-            }
-            DatapathEvent::EventsLost => match self.carrier.review() {
-                Ok(true) => self.builder.set_local(&self.carrier.local_ports()),
-                Ok(false) => {}
-                Err(error) => tracing::warn!(%error, "the datapath's ports cannot be read"),
-            },
-            DatapathEvent::VportAdded(_) | DatapathEvent::VportChanged(_) => {}
-            DatapathEvent::DatapathDeleted => self.rebuild(),
-        }
-    }
-
-    /// Makes the datapath anew after somebody deleted it. What it carried is carried again by the steps
-    /// that follow.
-    fn rebuild(&mut self) {
-        let culprit = match who_deletes_datapaths() {
-            Some(pid) => format!(
-                "ovs-vswitchd runs here (process {pid}) and deletes datapaths that it does not know: stop \
-                 it, or it will do so at its next start"
-            ),
-            None => "by a command, as it seems: no ovs-vswitchd runs here".to_owned(),
-        };
-        tracing::error!(
-            datapath = self.datapath_name,
-            culprit,
-            "somebody deleted the datapath: making \
-            it anew"
-        );
-        if let Err(error) = self.try_rebuild() {
-            self.ended = Some(Ended::Broken(format!(
-                "the datapath cannot be made anew: {error}"
-            )));
-        }
-    }
-
-    fn try_rebuild(&mut self) -> anyhow::Result<()> {
-        use weft_ovs::Datapath as _;
-        let datapath = KernelDatapath::open(&self.datapath_name, OpenMode::CreateOrAdopt)?;
-        let ports: Vec<PortId> = self.carrier.carried().keys().copied().collect();
-        for port in ports {
-            self.hot.detach(port);
-        }
-        self.hot.rebuilt(datapath.fork()?)?;
-        monitor_datapath(datapath.monitor()?, self.sender.clone())?;
-        self.carrier.rebuilt(Box::new(datapath));
-        self.builder.set_local(&[]);
-        Ok(())
-    }
-}
-
-/// The process id of an ovs-vswitchd on this machine.
-fn who_deletes_datapaths() -> Option<u32> {
-    let entries = std::fs::read_dir("/proc").ok()?;
-    entries.filter_map(Result::ok).find_map(|entry| {
-        let pid = entry.file_name().to_str()?.parse().ok()?;
-        let name = std::fs::read_to_string(entry.path().join("comm")).ok()?;
-        (name.trim() == "ovs-vswitchd").then_some(pid)
-    })
 }

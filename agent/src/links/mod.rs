@@ -12,5 +12,5 @@ mod set;
 mod table;
 
 pub use monitor::{list, watch};
-pub use set::{LinkError, LinkSetter};
+pub use set::{LinkError, LinkSetter, SetLinks};
 pub use table::{Link, LinkChange, LinkTable};

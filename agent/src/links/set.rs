@@ -7,12 +7,22 @@ use std::fs;
 use std::io;
 
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use nix::errno::Errno;
 use rtnetlink::Handle;
 use tokio::runtime::Handle as Runtime;
 
 use super::Link;
 
-/// Sets interfaces. Its methods wait; they are for a thread of their own.
+/// What is done to interfaces. Its methods wait; they are for a thread of their own.
+pub trait SetLinks: Send {
+    /// Makes an interface ready, with an MTU in bytes if one is given.
+    fn prepare(&self, link: &Link, mtu: Option<u32>) -> Result<(), LinkError>;
+
+    /// Sets an interface's MTU in bytes.
+    fn set_mtu(&self, link: &Link, mtu: u32) -> Result<(), LinkError>;
+}
+
+/// Sets interfaces by rtnetlink and /proc.
 #[derive(Debug)]
 pub struct LinkSetter {
     runtime: Runtime,
@@ -31,6 +41,8 @@ pub enum LinkError {
         interface: String,
         /// The kernel's answer.
         problem: String,
+        /// The interface is not there (any more).
+        is_gone: bool,
     },
     /// IPv6 could not be turned off.
     #[error("turn IPv6 off on {interface}: {source}")]
@@ -43,6 +55,13 @@ pub enum LinkError {
     /// There is no netlink socket.
     #[error("open a netlink socket: {0}")]
     Open(#[from] io::Error),
+}
+
+impl LinkError {
+    /// Whether the interface is not there (any more).
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Refused { is_gone: true, .. })
+    }
 }
 
 impl LinkSetter {
@@ -65,28 +84,8 @@ impl LinkSetter {
             attempt: "list",
             interface: "interfaces".to_owned(),
             problem: error.to_string(),
+            is_gone: false,
         })
-    }
-
-    /// Makes an interface ready, with an MTU if one is given.
-    pub fn prepare(&self, link: &Link, mtu: Option<u32>) -> Result<(), LinkError> {
-        disable_ipv6(&link.name)?;
-        if let Some(mtu) = mtu.filter(|mtu| *mtu != link.mtu) {
-            self.set_mtu(link, mtu)?;
-        }
-        let mut message = LinkMessage::default();
-        message.header.index = link.index;
-        message.header.flags = LinkFlags::Up;
-        message.header.change_mask = LinkFlags::Up;
-        self.change("set up", link, message)
-    }
-
-    /// Sets an interface's MTU.
-    pub fn set_mtu(&self, link: &Link, mtu: u32) -> Result<(), LinkError> {
-        let mut message = LinkMessage::default();
-        message.header.index = link.index;
-        message.attributes.push(LinkAttribute::Mtu(mtu));
-        self.change("set the MTU of", link, message)
     }
 
     fn change(
@@ -102,7 +101,38 @@ impl LinkSetter {
             attempt,
             interface: link.name.clone(),
             problem: error.to_string(),
+            is_gone: is_gone(&error),
         })
+    }
+}
+
+impl SetLinks for LinkSetter {
+    fn prepare(&self, link: &Link, mtu: Option<u32>) -> Result<(), LinkError> {
+        disable_ipv6(&link.name)?;
+        if let Some(mtu) = mtu.filter(|mtu| *mtu != link.mtu) {
+            self.set_mtu(link, mtu)?;
+        }
+        let mut message = LinkMessage::default();
+        message.header.index = link.index;
+        message.header.flags = LinkFlags::Up;
+        message.header.change_mask = LinkFlags::Up;
+        self.change("set up", link, message)
+    }
+
+    fn set_mtu(&self, link: &Link, mtu: u32) -> Result<(), LinkError> {
+        let mut message = LinkMessage::default();
+        message.header.index = link.index;
+        message.attributes.push(LinkAttribute::Mtu(mtu));
+        self.change("set the MTU of", link, message)
+    }
+}
+
+fn is_gone(error: &rtnetlink::Error) -> bool {
+    match error {
+        rtnetlink::Error::NetlinkError(refusal) => refusal
+            .code
+            .is_some_and(|code| code.get() == -(Errno::ENODEV as i32)),
+        _ => false,
     }
 }
 

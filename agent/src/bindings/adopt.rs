@@ -1,0 +1,104 @@
+//! Takes over the vports of a former run.
+
+use std::collections::BTreeMap;
+
+use weft_flow::{Action, Field};
+use weft_ovs::{Error, Vport, VportKind};
+use weft_topology::id::PortId;
+
+use super::carrier::{CarryError, HIGHEST};
+use super::{Carried, Carrier, Desired};
+use crate::links::{Link, LinkTable};
+
+impl Carrier {
+    /// Takes over the vports of a former run: those that should be there go on, the others go. Before
+    /// anything else.
+    pub fn adopt(
+        &mut self,
+        desired: &BTreeMap<PortId, Desired>,
+        links: &LinkTable,
+    ) -> Result<(), Error> {
+        let vports = self.datapath.ports()?;
+        self.last = self.highest_named(&vports)?;
+        for vport in vports.iter().filter(|vport| vport.port_no != 0) {
+            let wanted = desired
+                .iter()
+                .find(|(_, want)| want.interface == vport.name)
+                .zip(links.get(&vport.name));
+            let taken_over = match wanted {
+                Some(((&port, want), link)) => self.take_over(port, want, link, vport),
+                None => {
+                    tracing::info!(
+                        interface = vport.name,
+                        number = vport.port_no,
+                        "a vport of a former run is not wanted any more"
+                    );
+                    Ok(false)
+                }
+            };
+            match taken_over {
+                Ok(true) => {}
+                Ok(false) => self.delete_vport(vport.port_no),
+                Err(error) => {
+                    tracing::warn!(interface = vport.name, %error, "a vport is made anew");
+                    self.delete_vport(vport.port_no);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_over(
+        &mut self,
+        port: PortId,
+        want: &Desired,
+        link: &Link,
+        vport: &Vport,
+    ) -> Result<bool, CarryError> {
+        if vport.kind != VportKind::Netdev || vport.ifindex.is_some_and(|of| of != link.index) {
+            return Ok(false);
+        }
+        self.setter.prepare(link, None)?;
+        let pids = self.hot.attach(port, &want.interface)?;
+        if let Err(error) = self.datapath.set_upcall_pids(vport.port_no, &pids) {
+            self.hot.detach(port);
+            return Err(error.into());
+        }
+        self.hot.attached(port, vport.port_no);
+        self.carried.insert(
+            port,
+            Carried {
+                interface: want.interface.clone(),
+                ifindex: link.index,
+                number: vport.port_no,
+                mtu: want.mtu.filter(|mtu| *mtu == link.mtu),
+            },
+        );
+        Ok(true)
+    }
+
+    /// The highest number that a vport or a flow has: a flow of the former run must not meet a new port.
+    fn highest_named(&mut self, vports: &[Vport]) -> Result<u32, Error> {
+        let mut highest = vports.iter().map(|vport| vport.port_no).max().unwrap_or(0);
+        self.datapath.flows(&mut |flow| {
+            let Ok(flow) = flow else { return };
+            let entered = flow.key.u32(Field::InPort).into_iter();
+            let named = entered.chain(outputs(&flow.actions));
+            highest = named.filter(|of| *of <= HIGHEST).fold(highest, u32::max);
+        })?;
+        Ok(highest)
+    }
+}
+
+/// The numbers that actions send to.
+fn outputs(actions: &[Action]) -> Vec<u32> {
+    let mut all = Vec::new();
+    for action in actions {
+        match action {
+            Action::Output(number) => all.push(*number),
+            Action::Clone(inner) => all.extend(outputs(inner)),
+            _ => {}
+        }
+    }
+    all
+}
