@@ -30,7 +30,8 @@ pub trait Datapath: Send {
     /// Adds a port and says what the datapath made of it.
     fn add_port(&mut self, port: &NewVport) -> Result<Vport, Error>;
 
-    /// Sets the sockets that get a port's upcalls; empty: it has none.
+    /// Sets the sockets that get a port's upcalls; empty: it has none. The kernel refuses (EINVAL) more than
+    /// the machine can have processors (`nr_cpu_ids`), which is not less than it has.
     fn set_upcall_pids(&mut self, port_no: u32, pids: &[u32]) -> Result<(), Error>;
 
     /// Deletes a port. Flows that name it stay.
@@ -73,7 +74,8 @@ pub enum Op<'a> {
     SetActions {
         /// Its id.
         ufid: Ufid,
-        /// The key: actions are checked against it.
+        /// The key: actions are checked against it, and it is not compared with the flow's. A dump's will
+        /// do, and so will the packet's: of the tunnel header nothing is said to the datapath.
         key: &'a FlowKey,
         /// Which bits of the key count.
         mask: &'a FlowMask,
@@ -108,10 +110,15 @@ pub enum Op<'a> {
 /// Whether a flow that is put may be there already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PutMode {
-    /// It must not be there: else [`Error::FlowExists`].
+    /// It must not be there: else [`Error::FlowExists`] with EEXIST.
     Create,
-    /// If it is there, its actions are replaced. Its id and its masked key must be the same, else
-    /// [`Error::FlowExists`].
+    /// If it is there, its actions are replaced; its id, mask and statistics stay.
+    ///
+    /// Which flow is meant the kernel finds by the id, and where no flow has that, by looking up the key as
+    /// if it were a packet's. The masked key of the flow that it finds must then equal the key as given:
+    /// else [`Error::FlowExists`] with ENOENT, and the flow stays as it was. So a packet's key will not do
+    /// where it has bits outside of the mask, another id will, and the mask is not compared. To replace the
+    /// actions of a flow whose id is known, [`Op::SetActions`] is the way.
     CreateOrModify,
 }
 

@@ -177,11 +177,7 @@ fn encode(op: &Op<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
             key,
             mask,
             actions,
-        } => {
-            flow::encode(ufid, (key, mask, actions), out)?;
-            flow::encode_brief_answer(out);
-            Ok(())
-        }
+        } => flow::encode_change(ufid, (key, mask, actions), out),
         Op::Delete { ufid } => {
             flow::encode_briefly(ufid, out);
             Ok(())

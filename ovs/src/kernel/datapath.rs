@@ -65,8 +65,11 @@ impl KernelDatapath {
         let info = match mode {
             OpenMode::Create => create(&mut requests)?,
             OpenMode::Adopt => adopt(&mut requests)?,
-            OpenMode::CreateOrAdopt => match create(&mut requests) {
-                Err(Error::AlreadyExists { .. }) => adopt(&mut requests)?,
+            OpenMode::CreateOrAdopt => match adopt(&mut requests) {
+                Err(Error::NotFound { .. }) => match create(&mut requests) {
+                    Err(Error::AlreadyExists { .. }) => adopt(&mut requests)?,
+                    other => other?,
+                },
                 other => other?,
             },
         };

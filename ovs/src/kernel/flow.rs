@@ -13,7 +13,7 @@ use super::uapi::flow;
 use crate::datapath::{DumpedFlow, FlowStats};
 use crate::nl::requests::Failure;
 
-/// Appends what puts a flow or sets its actions.
+/// Appends what puts a flow.
 pub(super) fn encode(
     ufid: Ufid,
     (key, mask, actions): (&FlowKey, &FlowMask, &[Action]),
@@ -31,6 +31,26 @@ pub(super) fn encode(
     Ok(out.end(nest)?)
 }
 
+/// Appends what changes a flow's actions, for an answer without key, mask and actions.
+///
+/// The kernel finds the flow by its id; key and mask are there to check the actions against, for which the
+/// tunnel header does not matter. With it the kernel would refuse what its own dump shows of a flow whose
+/// tunnel's destination does not count, as a key with a tunnel to nowhere.
+pub(super) fn encode_change(
+    ufid: Ufid,
+    (key, mask, actions): (&FlowKey, &FlowMask, &[Action]),
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    let (mut key, mut mask) = (key.clone(), mask.clone());
+    encode(
+        ufid,
+        (key.clear_tunnel(), mask.clear_tunnel(), actions),
+        out,
+    )?;
+    encode_brief_answer(out);
+    Ok(())
+}
+
 /// Appends what names a flow, for an answer without key, mask and actions.
 pub(super) fn encode_briefly(ufid: Ufid, out: &mut Vec<u8>) {
     encode_ufid(ufid, out);
@@ -38,7 +58,7 @@ pub(super) fn encode_briefly(ufid: Ufid, out: &mut Vec<u8>) {
 }
 
 /// Appends that the answer shall have no key, mask and actions.
-pub(super) fn encode_brief_answer(out: &mut Vec<u8>) {
+fn encode_brief_answer(out: &mut Vec<u8>) {
     out.put_u32(flow::UFID_FLAGS, flow::OMIT_ALL);
 }
 

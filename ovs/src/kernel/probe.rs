@@ -7,7 +7,7 @@ use std::fmt;
 
 use nix::errno::Errno;
 use weft_flow::action::Ct;
-use weft_flow::attr::PutAttr;
+use weft_flow::attr::{NESTED, PutAttr};
 use weft_flow::key::UnknownAttr;
 use weft_flow::{Action, Field, FlowKey, FlowMask, Ufid};
 
@@ -84,12 +84,13 @@ impl OptionalAction {
             Self::Drop => Action::Drop(0),
             // An empty list of actions for packets whose TTL runs out.
             Self::DecTtl => other(DEC_TTL, &attr(|out| out.put_flag(DEC_TTL_ACTION))),
-            Self::Psample => other(PSAMPLE, &attr(|out| out.put_u32(PSAMPLE_GROUP, 1))),
+            Self::Psample => other(PSAMPLE | NESTED, &attr(|out| out.put_u32(PSAMPLE_GROUP, 1))),
         }
     }
 }
 
-/// Actions and their attributes that `weft-flow` has no types for, as this program does not use them.
+/// Actions and their attributes that `weft-flow` has no types for, as this program does not use them. The
+/// kernel wants the flag of nested attributes on the newer one, the others do without.
 const DEC_TTL: u16 = 23;
 const DEC_TTL_ACTION: u16 = 1;
 const PSAMPLE: u16 = 25;

@@ -168,7 +168,7 @@ impl State {
                 mask,
                 actions,
             } => {
-                let kept = Kept::new(key, mask, actions).map_err(|it| wrong(self, it))?;
+                let kept = Kept::change(key, mask, actions).map_err(|it| wrong(self, it))?;
                 match self.table.named_mut(ufid) {
                     Some(entry) => {
                         entry.actions = kept.actions.into();

@@ -84,6 +84,16 @@ impl Kept {
             actions,
         })
     }
+
+    /// What changes a flow's actions: nothing is said of the tunnel header.
+    pub(super) fn change(
+        key: &FlowKey,
+        mask: &FlowMask,
+        actions: &[Action],
+    ) -> Result<Self, Wrong> {
+        let (mut key, mut mask) = (key.clone(), mask.clone());
+        Self::new(key.clear_tunnel(), mask.clear_tunnel(), actions)
+    }
 }
 
 /// Actions as the kernel reads them.

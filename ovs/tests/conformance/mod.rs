@@ -2,6 +2,7 @@
 
 mod actions;
 mod connections;
+mod dumped;
 mod frames;
 mod puts;
 mod shown;
@@ -102,6 +103,7 @@ pub(crate) fn upcall(bench: &mut dyn Bench, port: usize) -> Up {
 
 pub(crate) use actions::*;
 pub(crate) use connections::*;
+pub(crate) use dumped::*;
 pub(crate) use puts::*;
 pub(crate) use shown::*;
 
@@ -117,6 +119,9 @@ macro_rules! scenarios {
             changes_and_deletions_need_a_flow
             a_dump_shows_what_counts_and_the_kernels_metadata
             an_upcalls_key_becomes_its_flow
+            a_flow_comes_back_from_a_dump_as_it_was_put
+            a_flow_is_changed_by_what_a_dump_shows_of_it
+            of_the_original_tuple_a_dump_shows_only_what_has_a_protocol
             set_actions_change_the_frame_and_its_checksums
             tags_are_pushed_and_popped
             recirculation_looks_the_changed_packet_up_again

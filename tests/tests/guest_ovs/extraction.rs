@@ -1,5 +1,6 @@
 //! The key that a kernel extracts from a frame is the one that we extract from its bytes.
 
+use proptest::prop_assert_eq;
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 use weft_flow::{Field, FlowKey};
 use weft_ovs::extract;
@@ -11,6 +12,9 @@ mod frames;
 
 /// How many frames are tried.
 const CASES: u32 = 4000;
+
+/// Destination of the frame that follows each.
+const MARKED: u64 = 0x02_00_00_00_00_fe;
 
 /// Fields that a kernel adds to a frame's.
 const METADATA: [Field; 9] = [
@@ -51,6 +55,7 @@ fn the_kernels_key_of_a_frame_is_ours() {
     let mut datapath = datapath();
     let mut port = Port::new(&mut datapath, "tap0");
     let port = std::cell::RefCell::new(&mut port);
+    let marker = super::support::frame(MARKED, b"behind");
     let mut runner = TestRunner::new(Config {
         cases: CASES,
         failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
@@ -62,8 +67,10 @@ fn the_kernels_key_of_a_frame_is_ours() {
         }
         let mut port = port.borrow_mut();
         port.tap.send(&frame);
+        // What comes behind it shows that it was lost, without waiting.
+        port.tap.send(&marker);
         let upcall = port.upcall();
-        assert_eq!(upcall.packet, frame, "another frame came up");
+        prop_assert_eq!(upcall.packet, &frame, "another frame came up");
         let mut kernels = upcall.key;
         let mut ours = extract(&frame).unwrap();
         for field in METADATA {
@@ -75,7 +82,9 @@ fn the_kernels_key_of_a_frame_is_ours() {
             kernels.clear(field);
             ours.clear(field);
         }
-        proptest::prop_assert_eq!(kernels, ours);
+        let behind = port.upcall();
+        prop_assert_eq!(behind.packet, &marker, "the frame came up twice");
+        prop_assert_eq!(kernels, ours);
         Ok(())
     });
     if let Err(error) = same {

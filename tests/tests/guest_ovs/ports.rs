@@ -1,5 +1,6 @@
 //! Ports of every kind.
 
+use nix::errno::Errno;
 use weft_ovs::{Datapath, Error, NewVport, VportKind};
 
 use super::support::{Port, Tap, datapath};
@@ -65,8 +66,14 @@ fn upcall_sockets_of_a_port_can_be_set_and_taken_away() {
             .upcall_pids
     };
     assert_eq!(pids(&mut datapath), [port.upcalls.pid()]);
-    datapath.set_upcall_pids(port.number(), &[1, 2, 3]).unwrap();
-    assert_eq!(pids(&mut datapath), [1, 2, 3]);
+    // More than there can be processors are refused.
+    let count = std::thread::available_parallelism().unwrap().get() as u32;
+    let several: Vec<u32> = (1..=count).collect();
+    datapath.set_upcall_pids(port.number(), &several).unwrap();
+    assert_eq!(pids(&mut datapath), several);
+    let error = datapath.set_upcall_pids(port.number(), &[1; 4096]);
+    assert_eq!(error.unwrap_err().errno(), Some(Errno::EINVAL));
+    assert_eq!(pids(&mut datapath), several);
     datapath.set_upcall_pids(port.number(), &[]).unwrap();
     assert!(pids(&mut datapath).is_empty());
 }

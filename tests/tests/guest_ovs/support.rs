@@ -73,12 +73,6 @@ impl Tap {
             }
         }
     }
-
-    /// Whether no frame waits.
-    pub(crate) fn is_silent(&mut self) -> bool {
-        let mut buffer = [0; 1 << 11];
-        matches!(self.file.read(&mut buffer), Err(error) if error.kind() == ErrorKind::WouldBlock)
-    }
 }
 
 fn wait_readable(fd: &impl AsFd, end: Instant, what: &str) {
@@ -170,7 +164,7 @@ impl Match {
         key.set(Field::EthType, EXPERIMENTAL.into());
         let mut mask = FlowMask::new();
         mask.add_field(Field::RecircId).add_field(Field::InPort);
-        mask.add_field(Field::EthType);
+        mask.add_field(Field::EthType).add_implied(&key);
         Self { key, mask }
     }
 

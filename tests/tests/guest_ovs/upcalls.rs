@@ -98,7 +98,7 @@ fn an_execute_of_bytes_that_are_no_frame_is_refused() {
         hash: None,
     };
     let error = apply(&mut datapath, execute).unwrap_err();
-    assert_eq!(error.errno(), Some(nix::errno::Errno::EINVAL), "{error}");
+    assert_eq!(error.errno(), Some(nix::errno::Errno::ERANGE), "{error}");
     assert!(
         error
             .to_string()
@@ -264,6 +264,7 @@ fn ids_of_flows_are_the_same_for_what_the_kernel_gives_back() {
     for (field, _) in upcall.key.fields() {
         mask.add_field(field);
     }
+    mask.add_implied(&upcall.key);
     let ufid = Ufid::of(&upcall.key, &mask);
     let put = Op::Put {
         ufid,
@@ -276,4 +277,5 @@ fn ids_of_flows_are_the_same_for_what_the_kernel_gives_back() {
     let found = datapath.flow(ufid).unwrap().unwrap();
     assert_eq!(found.key, upcall.key);
     assert_eq!(found.mask, mask);
+    assert_eq!(Ufid::of(&found.key, &found.mask), ufid);
 }
