@@ -116,6 +116,11 @@ impl Vm {
             .map(drop)
     }
 
+    /// A script for either client, which sets the machine's address, MTU and default route.
+    pub fn dhcp_script(&self) -> Result<String> {
+        write_script(&self.name)
+    }
+
     /// Gets an address with busybox's `udhcpc`, once.
     pub fn udhcpc(&self) -> Result<String> {
         let script = write_script(&self.name)?;

@@ -2,6 +2,7 @@
 
 mod bindings;
 mod change;
+mod dhcp;
 mod forwarding;
 mod restart;
 mod survival;

@@ -1,7 +1,7 @@
 //! Across a SIGKILL of the agent.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use weft_tests::site::{Site, mac};
@@ -33,7 +33,13 @@ fn a_stream_of_1000_packets_a_second_loses_none_and_flows_keep_their_ids_and_cou
     let before = flows(&site);
     assert!(!before.is_empty());
 
-    let stop = AtomicBool::new(false);
+    let (stop, arrived) = (AtomicBool::new(false), AtomicU32::new(0));
+    // As many arrive in a second, agent or not.
+    let more = |count: u32| {
+        let goal = arrived.load(Ordering::Relaxed) + count;
+        let enough = || arrived.load(Ordering::Relaxed) >= goal;
+        weft_tests::wait::until("the stream to flow", Duration::from_secs(20), enough).unwrap();
+    };
     let destination = b.peer.mac;
     let (sent, received) = std::thread::scope(|scope| {
         let sender = scope.spawn(|| {
@@ -51,23 +57,24 @@ fn a_stream_of_1000_packets_a_second_loses_none_and_flows_keep_their_ids_and_cou
             let mut seen = Vec::new();
             while let Some(frame) = b.peer.receive(Duration::from_secs(3)) {
                 if frame.get(14..21) == Some(MARK) {
+                    arrived.fetch_add(1, Ordering::Relaxed);
                     seen.push(u32::from_be_bytes(frame[21..25].try_into().unwrap()));
                 }
             }
             seen
         });
-        std::thread::sleep(Duration::from_secs(1)); // the stream before the kill, by design of the test
+        more(1_000);
         site.agent.kill();
-        std::thread::sleep(Duration::from_secs(1)); // the stream without an agent
+        more(1_000);
         site.agent.start_again().unwrap();
         site.agent_is_ready().unwrap();
-        // Until the flows of the former run are adopted, and then a while.
+        // Until the flows of the former run are adopted, and then a while longer.
         weft_tests::wait::until("adoption", Duration::from_secs(20), || {
             site.counter("flows_adopted")
                 .is_ok_and(|adopted| adopted > 0)
         })
         .unwrap();
-        std::thread::sleep(Duration::from_secs(2));
+        more(2_000);
         stop.store(true, Ordering::Relaxed);
         (sender.join().unwrap(), receiver.join().unwrap())
     });

@@ -67,6 +67,76 @@ fn a_foreign_flow_on_a_port_of_ours_does_not_stay() {
 }
 
 #[test]
+fn a_datapath_that_somebody_deleted_is_made_anew_with_all_its_ports() {
+    let site = Site::start("deldp").unwrap();
+    let network = site.network("blue").unwrap();
+    let mut a = site.plug(&network, "tap-a", mac(1)).unwrap();
+    let mut b = site.plug(&network, "tap-b", mac(2)).unwrap();
+    site.reaches(&mut a.peer, &mut b.peer).unwrap();
+    run(&["ovs-dpctl", "del-dp", &format!("system@{DATAPATH}")]).unwrap();
+    site.reaches(&mut a.peer, &mut b.peer).unwrap();
+    site.reaches(&mut b.peer, &mut a.peer).unwrap();
+    site.sync().unwrap();
+    assert!(site.agent.log().contains("somebody deleted the datapath"));
+}
+
+#[test]
+fn an_ovs_vswitchd_started_beside_the_agent_is_survived_and_named() {
+    let site = Site::start("vswitchd").unwrap();
+    let network = site.network("blue").unwrap();
+    let mut a = site.plug(&network, "tap-a", mac(1)).unwrap();
+    let mut b = site.plug(&network, "tap-b", mac(2)).unwrap();
+    site.reaches(&mut a.peer, &mut b.peer).unwrap();
+    let _vswitchd = Vswitchd::start(&site.dir);
+    wait::until("the datapath to be made anew", LIMIT, || {
+        site.agent
+            .log()
+            .contains("ovs-vswitchd runs here (process ")
+    })
+    .unwrap_or_else(|error| panic!("{error}\n{}", site.agent.log()));
+    site.reaches(&mut a.peer, &mut b.peer).unwrap();
+    site.reaches(&mut b.peer, &mut a.peer).unwrap();
+}
+
+/// An ovs-vswitchd with a database of its own.
+struct Vswitchd(Vec<std::process::Child>);
+
+impl Vswitchd {
+    fn start(dir: &std::path::Path) -> Self {
+        let (db, socket) = (dir.join("conf.db"), dir.join("db.sock"));
+        let schema = "/usr/share/openvswitch/vswitch.ovsschema";
+        run(&["ovsdb-tool", "create", db.to_str().unwrap(), schema]).unwrap();
+        let spawn = |name: &str, words: &[String]| {
+            let log = std::fs::File::create(dir.join(format!("{name}.log"))).unwrap();
+            let mut command = Command::new(name);
+            command.args(words).stderr(log).spawn().unwrap()
+        };
+        let at = format!("unix:{}", socket.display());
+        let control = |name: &str| format!("--unixctl={}", dir.join(name).display());
+        let server = spawn(
+            "ovsdb-server",
+            &[
+                db.display().to_string(),
+                format!("--remote=p{at}"),
+                control("db.ctl"),
+            ],
+        );
+        wait::until("ovsdb-server", LIMIT, || socket.exists()).unwrap();
+        let switch = spawn("ovs-vswitchd", &[at, control("switch.ctl")]);
+        Self(vec![switch, server])
+    }
+}
+
+impl Drop for Vswitchd {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+#[test]
 fn a_second_agent_on_the_same_datapath_is_refused_with_the_pid_of_the_first() {
     let site = Site::start("second").unwrap();
     let mut second = Command::new(program("weft-agent"));
