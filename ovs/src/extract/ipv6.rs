@@ -1,13 +1,16 @@
 //! IPv6 and its extension headers.
 //!
-//! The kernel walks the headers twice, by two rules: once to find the transport protocol, once to say
-//! which headers there are (since Linux 5.18).
+//! The kernel walks the headers twice, by two rules: once to find the transport protocol, which an extension
+//! header that is cut hides, once to say which headers there are (since Linux 5.18), cut or not.
+//!
+//! The rules are those of Linux 6.1.192 and 6.12.117. Earlier ones looked for the transport header behind a
+//! cut extension header, too, and called an authentication header after a fragment's out of order.
 
 use weft_flow::Field;
 use weft_flow::present::{fragment, protocol};
 
 use super::{Dissection, transport};
-use crate::bytes::{u8_at, u16_at, u32_at, u128_at};
+use crate::bytes::{left_at, u8_at, u16_at, u32_at, u128_at};
 
 /// Length of the fixed header.
 const HEADER: usize = 40;
@@ -114,6 +117,9 @@ fn walk(frame: &[u8], mut at: usize, mut next: u8) -> Chain {
             AUTHENTICATION => (units + 2) * 4,
             _ => (units + 1) * 8,
         };
+        if left_at(frame, at) < length {
+            return ends(fragment);
+        }
         next = after;
         at += length;
     }
@@ -142,12 +148,11 @@ fn seen(frame: &[u8], mut at: usize, mut next: u8) -> u16 {
             HOP_BY_HOP => (bit::HOP, 0),
             ROUTING => (bit::ROUTING, bit::HOP | bit::DESTINATION),
             protocol::FRAGMENT => (bit::FRAGMENT, bit::HOP | bit::DESTINATION | bit::ROUTING),
-            // The kernel takes the protocol's number, 44, for a set of bits here.
             AUTHENTICATION => (
                 bit::AUTHENTICATION,
-                bit::HOP | bit::DESTINATION | bit::ROUTING | 44,
+                bit::HOP | bit::DESTINATION | bit::ROUTING | bit::FRAGMENT,
             ),
-            _ if destinations == 0 => (bit::DESTINATION, bit::HOP | bit::ROUTING),
+            _ if destinations == 0 => (bit::DESTINATION, bit::HOP),
             _ => (
                 bit::DESTINATION,
                 bit::HOP

@@ -95,6 +95,45 @@ fn an_ipv6_later_fragment_has_protocol_44() {
     assert_eq!(field(&frame, Field::Ipv6Exthdrs), Some(1 << 4));
 }
 
+/// An IPv6 packet whose first next header is `next`.
+fn ipv6_of(next: u8, rest: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x60, 0, 0, 0, 0, 0, next, 64];
+    packet.extend([0x20; 32]);
+    packet.extend(rest);
+    ethernet(0x86dd, &packet)
+}
+
+#[test]
+fn an_extension_header_that_is_cut_hides_the_protocol() {
+    let options = [17, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let whole = ipv6_of(60, &options);
+    assert_eq!(field(&whole, Field::IpProto), Some(17));
+    assert_eq!(field(&whole, Field::TpSrc), Some(0));
+    let cut = ipv6_of(60, &options[..15]);
+    assert_eq!(field(&cut, Field::IpProto), Some(59));
+    assert_eq!(field(&cut, Field::TpSrc), None);
+    for frame in [&whole, &cut] {
+        assert_eq!(field(frame, Field::Ipv6Exthdrs), Some(1 << 3));
+    }
+}
+
+#[test]
+fn extension_headers_are_in_order_only_by_the_kernels_rules() {
+    let (fragment, routing, options) = ([0; 7], [0; 7], [0; 7]);
+    let order = |first: u8, second: u8, bytes: &[u8; 7]| {
+        let rest = [&[second][..], bytes, &[59, 0, 0, 0, 0, 0, 0, 0]].concat();
+        field(&ipv6_of(first, &rest), Field::Ipv6Exthdrs)
+    };
+    let out_of_order = 1 << 8;
+    // 1 << 0: no next header follows.
+    assert_eq!(order(44, 51, &fragment), Some(1 | 1 << 4 | 1 << 2));
+    assert_eq!(
+        order(43, 60, &routing),
+        Some(out_of_order | 1 | 1 << 5 | 1 << 3)
+    );
+    assert_eq!(order(60, 43, &options), Some(1 | 1 << 3 | 1 << 5));
+}
+
 #[test]
 fn a_link_address_that_is_there_twice_makes_neighbour_discovery_zero() {
     let solicitation = |options: &[u8]| {

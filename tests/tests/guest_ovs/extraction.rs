@@ -43,10 +43,11 @@ fn undefined(key: &FlowKey) -> Vec<Field> {
     fields
 }
 
-/// What never reaches the datapath: a tag that is cut, and an NSH header that is not one.
+/// What never reaches the datapath: a tag with less than two bytes after its ethertype, which is cut to the
+/// kernel, and an NSH header that is not one.
 fn is_lost(frame: &[u8]) -> bool {
     let ethertype = |at: usize| u16::from_be_bytes([frame[at], frame[at + 1]]);
-    matches!(ethertype(12), 0x8100 | 0x88a8) && frame.len() < 18
+    matches!(ethertype(12), 0x8100 | 0x88a8) && frame.len() < 20
         || extract(frame).unwrap().get(Field::EthType) == Some(0x894f)
 }
 
