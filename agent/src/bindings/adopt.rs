@@ -102,3 +102,19 @@ fn outputs(actions: &[Action]) -> Vec<u32> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_within_a_clone_are_found() {
+        let inner = Action::Clone(vec![Action::Output(9), Action::PopVlan]);
+        let actions = [
+            Action::Output(3),
+            Action::Clone(vec![inner]),
+            Action::Recirc(7),
+        ];
+        assert_eq!(outputs(&actions), [3, 9]);
+    }
+}

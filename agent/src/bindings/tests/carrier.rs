@@ -1,0 +1,389 @@
+//! Steps on a datapath in memory, with a hot path that only notes what it is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use weft_flow::{Action, Field, FlowKey, FlowMask, Ufid};
+use weft_ovs::{Datapath, MemoryDatapath, NewVport, Op, PutMode, VportKind};
+use weft_topology::id::PortId;
+use weft_topology::{Snapshot, Tag};
+use weft_wire::control::{DropInfo, FlowInfo, LearnedInfo, TraceResult};
+
+use super::{links, port_id};
+use crate::bindings::{Carrier, Desired, plan};
+use crate::hot::{Hot, HotError};
+use crate::links::{Link, LinkError, LinkTable, SetLinks};
+
+#[derive(Default)]
+struct Notes {
+    said: Mutex<Vec<String>>,
+    /// What the next preparations of interfaces end with.
+    failures: Mutex<Vec<LinkError>>,
+}
+
+impl Notes {
+    fn note(&self, what: String) {
+        self.said.lock().unwrap().push(what);
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.said.lock().unwrap())
+    }
+}
+
+impl Hot for Notes {
+    fn attach(&self, port: PortId, _: &str) -> Result<Vec<u32>, HotError> {
+        self.note(format!("attach {port}"));
+        Ok(vec![77])
+    }
+
+    fn attached(&self, port: PortId, number: u32) {
+        self.note(format!("attached {port} {number}"));
+    }
+
+    fn detach(&self, port: PortId) {
+        self.note(format!("detach {port}"));
+    }
+
+    fn publish(&self, _: Arc<Snapshot>, _: Arc<BTreeSet<Tag>>) {}
+    fn adopt(&self) {}
+
+    fn rebuilt(&self, _: Box<dyn Datapath>) -> Result<(), HotError> {
+        Ok(())
+    }
+
+    fn flows(
+        &self,
+        _: Option<PortId>,
+        _: &mut dyn FnMut(FlowInfo) -> ControlFlow<()>,
+    ) -> Result<(), HotError> {
+        Ok(())
+    }
+
+    fn drops(&self, _: Option<PortId>) -> Result<Vec<DropInfo>, HotError> {
+        Ok(Vec::new())
+    }
+
+    fn learned(&self) -> Result<Vec<LearnedInfo>, HotError> {
+        Ok(Vec::new())
+    }
+
+    fn trace(&self, port: PortId, _: &[u8]) -> Result<TraceResult, HotError> {
+        Err(HotError::NoSuchPort {
+            attempt: "trace",
+            port,
+        })
+    }
+
+    fn counters(&self) -> BTreeMap<String, u64> {
+        BTreeMap::new()
+    }
+
+    fn flow_count(&self) -> usize {
+        0
+    }
+
+    fn stop(&self) {}
+}
+
+struct Setter(Arc<Notes>);
+
+impl SetLinks for Setter {
+    fn prepare(&self, link: &Link, _: Option<u32>) -> Result<(), LinkError> {
+        match self.0.failures.lock().unwrap().pop() {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+        .inspect(|()| self.0.note(format!("prepare {}", link.name)))
+    }
+
+    fn set_mtu(&self, link: &Link, mtu: u32) -> Result<(), LinkError> {
+        self.0.note(format!("mtu {} {mtu}", link.name));
+        Ok(())
+    }
+}
+
+fn refusal(is_gone: bool) -> LinkError {
+    LinkError::Refused {
+        attempt: "set up",
+        interface: "tap1".to_owned(),
+        problem: "no".to_owned(),
+        is_gone,
+    }
+}
+
+struct Bench {
+    notes: Arc<Notes>,
+    datapath: MemoryDatapath,
+    carrier: Carrier,
+    now: Instant,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::on(MemoryDatapath::new("weft"))
+    }
+
+    fn on(datapath: MemoryDatapath) -> Self {
+        let notes = Arc::new(Notes::default());
+        let setter = Box::new(Setter(notes.clone()));
+        let carrier = Carrier::new(datapath.fork().unwrap(), notes.clone(), setter);
+        Self {
+            notes,
+            datapath,
+            carrier,
+            now: Instant::now(),
+        }
+    }
+
+    /// As the control side does it.
+    fn settle(&mut self, want: &[(u32, &str)], links: &LinkTable) -> bool {
+        let desired = desired(want);
+        self.carrier.retain_failures(&desired, links);
+        let steps = plan(&desired, links, self.carrier.carried());
+        self.carrier.execute(steps, links, self.now)
+    }
+
+    /// A port that is no port of the carrier's.
+    fn add_vport(&mut self, interface: &str, number: Option<u32>) -> u32 {
+        let vport = NewVport {
+            name: interface.to_owned(),
+            kind: VportKind::Netdev,
+            port_no: number,
+            upcall_pids: vec![1],
+        };
+        self.datapath.add_port(&vport).unwrap().port_no
+    }
+
+    /// Names, numbers and sockets of the vports, the datapath's own left out.
+    fn vports(&mut self) -> Vec<(String, u32, Vec<u32>)> {
+        let ports = self.datapath.ports().unwrap().into_iter();
+        ports
+            .filter(|port| port.port_no != 0)
+            .map(|port| (port.name, port.port_no, port.upcall_pids))
+            .collect()
+    }
+
+    fn put_flow(&mut self, in_port: u32, output: u32) {
+        let (mut key, mut mask) = (FlowKey::new(), FlowMask::new());
+        for (field, value) in [
+            (Field::InPort, in_port),
+            (Field::RecircId, 0),
+            (Field::EthType, 0x88b5),
+        ] {
+            key.set(field, u128::from(value));
+            mask.set(field, u128::MAX);
+        }
+        for field in [Field::EthSrc, Field::EthDst] {
+            key.set(field, 1);
+        }
+        let actions = [Action::Output(output)];
+        let put = Op::Put {
+            ufid: Ufid::of(&key, &mask),
+            key: &key,
+            mask: &mask,
+            actions: &actions,
+            mode: PutMode::Create,
+        };
+        let mut results = Vec::new();
+        self.datapath.apply(&[put], &mut results);
+        results.pop().unwrap().unwrap();
+    }
+}
+
+fn desired(of: &[(u32, &str)]) -> BTreeMap<PortId, Desired> {
+    let desired = of.iter().map(|&(n, interface)| {
+        let want = Desired {
+            interface: interface.to_owned(),
+            mtu: None,
+        };
+        (port_id(n), want)
+    });
+    desired.collect()
+}
+
+#[test]
+fn the_hot_path_is_told_before_the_vport_is_there_and_after_it_is_gone() {
+    let mut bench = Bench::new();
+    let there = links(&[("tap1", 1)]);
+    assert!(bench.settle(&[(1, "tap1")], &there));
+    let id = port_id(1);
+    let said = [
+        "prepare tap1".to_owned(),
+        format!("attach {id}"),
+        format!("attached {id} 1"),
+    ];
+    assert_eq!(bench.notes.take(), said);
+    assert_eq!(bench.vports(), [("tap1".to_owned(), 1, vec![77])]);
+    assert!(!bench.settle(&[(1, "tap1")], &there));
+    assert!(bench.settle(&[], &there));
+    assert_eq!(bench.notes.take(), [format!("detach {id}")]);
+    assert_eq!(bench.vports(), []);
+}
+
+#[test]
+fn numbers_go_round_and_are_not_used_again_at_once() {
+    let mut bench = Bench::new();
+    for (index, number) in [(1, 1), (2, 2), (3, 3)] {
+        bench.settle(&[(1, "tap1")], &links(&[("tap1", index)]));
+        assert_eq!(bench.vports()[0].1, number);
+    }
+}
+
+#[test]
+fn a_failure_whose_interface_is_gone_asks_for_nothing() {
+    let mut bench = Bench::new();
+    bench.notes.failures.lock().unwrap().push(refusal(false));
+    assert!(!bench.settle(&[(1, "tap1")], &links(&[("tap1", 1)])));
+    let problem = bench.carrier.problem(port_id(1)).unwrap();
+    assert_eq!(problem, "set up tap1: no");
+    assert_eq!(bench.vports(), [], "it may not be carried");
+    // Not tried again before it is due, nor without its interface. A time in the past here would be a loop.
+    bench.settle(&[(1, "tap1")], &links(&[("tap1", 1)]));
+    assert!(bench.carrier.problem(port_id(1)).is_some());
+    bench.settle(&[(1, "tap1")], &links(&[]));
+    assert_eq!(bench.carrier.due(), None);
+    assert_eq!(bench.carrier.problem(port_id(1)), None);
+    // Another one is tried at once.
+    assert!(bench.settle(&[(1, "tap1")], &links(&[("tap1", 2)])));
+}
+
+#[test]
+fn what_failed_is_tried_again_when_it_is_due_or_asked_for() {
+    let mut bench = Bench::new();
+    let there = links(&[("tap1", 1)]);
+    for asked_for in [false, true] {
+        bench.notes.failures.lock().unwrap().push(refusal(false));
+        assert!(!bench.settle(&[(1, "tap1")], &there));
+        let due = bench.carrier.due().unwrap();
+        assert!(due > bench.now);
+        if asked_for {
+            bench.carrier.forget_failure(port_id(1));
+        } else {
+            bench.now = due;
+        }
+        assert!(bench.settle(&[(1, "tap1")], &there));
+        assert_eq!(bench.carrier.due(), None);
+        bench.settle(&[], &there);
+    }
+}
+
+#[test]
+fn an_interface_that_went_between_look_and_step_is_no_problem_to_tell() {
+    let mut bench = Bench::new();
+    bench.notes.failures.lock().unwrap().push(refusal(true));
+    assert!(!bench.settle(&[(1, "tap1")], &links(&[("tap1", 1)])));
+    assert_eq!(bench.carrier.problem(port_id(1)), None);
+    // Should no news come, it is tried again.
+    assert!(bench.carrier.due().is_some());
+    assert!(bench.settle(&[(1, "tap1")], &links(&[("tap1", 2)])));
+}
+
+#[test]
+fn a_vport_that_the_kernel_made_without_saying_so_is_made_anew() {
+    let mut bench = Bench::new();
+    let stray = bench.add_vport("tap1", Some(9));
+    assert!(bench.settle(&[(1, "tap1")], &links(&[("tap1", 1)])));
+    let vports = bench.vports();
+    assert_eq!(vports.len(), 1);
+    assert_ne!(vports[0].1, stray);
+    assert_eq!(vports[0].2, [77]);
+}
+
+#[test]
+fn a_number_that_somebody_else_has_taken_is_passed_over() {
+    let mut bench = Bench::new();
+    bench.add_vport("other", Some(1));
+    assert!(bench.settle(&[(1, "tap1")], &links(&[("tap1", 1)])));
+    let numbers: Vec<u32> = bench.vports().iter().map(|vport| vport.1).collect();
+    assert_eq!(numbers, [1, 2]);
+}
+
+#[test]
+fn a_vport_that_somebody_takes_away_is_made_again() {
+    let mut bench = Bench::new();
+    let there = links(&[("tap1", 1), ("tap2", 2)]);
+    let want = [(1, "tap1"), (2, "tap2")];
+    bench.settle(&want, &there);
+    bench.datapath.remove_device(1).unwrap();
+    assert!(bench.carrier.lost(1));
+    assert!(!bench.carrier.lost(1));
+    bench.datapath.remove_device(2).unwrap();
+    // The news of the second were lost.
+    assert!(bench.carrier.review().unwrap());
+    assert!(bench.settle(&want, &there));
+    assert!(!bench.carrier.review().unwrap());
+    assert_eq!(bench.vports().len(), 2);
+}
+
+#[test]
+fn a_datapath_that_is_gone_fails_no_plug() {
+    let mut bench = Bench::new();
+    bench.datapath.delete_by_stranger();
+    assert!(!bench.settle(&[(1, "tap1")], &links(&[("tap1", 1)])));
+    let datapath = MemoryDatapath::new("weft");
+    bench.carrier.rebuilt(datapath.fork().unwrap());
+    assert!(bench.settle(&[(1, "tap1")], &links(&[("tap1", 1)])));
+}
+
+#[test]
+fn an_mtu_is_set_when_the_wish_for_it_changes() {
+    let mut bench = Bench::new();
+    let there = links(&[("tap1", 1)]);
+    bench.settle(&[(1, "tap1")], &there);
+    bench.notes.take();
+    let mut want = desired(&[(1, "tap1")]);
+    want.get_mut(&port_id(1)).unwrap().mtu = Some(1400);
+    for said in [vec!["mtu tap1 1400".to_owned()], vec![]] {
+        let steps = plan(&want, &there, bench.carrier.carried());
+        bench.carrier.execute(steps, &there, bench.now);
+        assert_eq!(bench.notes.take(), said);
+    }
+}
+
+#[test]
+fn of_a_former_run_what_is_wanted_stays_and_the_rest_goes() {
+    let mut bench = Bench::new();
+    for (interface, number) in [("tap1", 4), ("tap2", 5), ("tap3", 6)] {
+        bench.add_vport(interface, Some(number));
+    }
+    bench.put_flow(4, 9);
+    let ports = bench.datapath.ports().unwrap();
+    let index = |name: &str| {
+        ports
+            .iter()
+            .find(|port| port.name == name)
+            .unwrap()
+            .ifindex
+            .unwrap()
+    };
+    // The third is another interface of the old name.
+    let there = links(&[
+        ("tap1", index("tap1")),
+        ("tap2", index("tap2")),
+        ("tap3", 99),
+    ]);
+    bench
+        .carrier
+        .adopt(&desired(&[(1, "tap1"), (3, "tap3")]), &there)
+        .unwrap();
+    assert_eq!(bench.vports(), [("tap1".to_owned(), 4, vec![77])]);
+    let id = port_id(1);
+    let said = [
+        "prepare tap1".to_owned(),
+        format!("attach {id}"),
+        format!("attached {id} 4"),
+    ];
+    assert_eq!(bench.notes.take(), said);
+    // New numbers begin above all that flows name.
+    bench.settle(&[(1, "tap1"), (3, "tap3")], &there);
+    assert_eq!(bench.carrier.carried()[&port_id(3)].number, 10);
+    assert!(
+        bench
+            .carrier
+            .due()
+            .is_none_or(|due| due <= bench.now + Duration::from_secs(60))
+    );
+}
