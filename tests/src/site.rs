@@ -216,8 +216,11 @@ pub fn clean_up() -> Result<()> {
     for name in names.filter(|name| name.starts_with("tap")) {
         let _ = run(&["ip", "link", "del", name.split('@').next().unwrap_or(name)]);
     }
-    if Path::new("/sys/class/net").join(DATAPATH).exists() {
-        run(&["ovs-dpctl", "del-dp", &format!("system@{DATAPATH}")])?;
+    // The second is what an ovs-vswitchd leaves.
+    for datapath in [DATAPATH, "ovs-system"] {
+        if Path::new("/sys/class/net").join(datapath).exists() {
+            run(&["ovs-dpctl", "del-dp", &format!("system@{datapath}")])?;
+        }
     }
     Ok(())
 }

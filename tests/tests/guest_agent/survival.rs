@@ -98,7 +98,7 @@ fn an_ovs_vswitchd_started_beside_the_agent_is_survived_and_named() {
     site.reaches(&mut b.peer, &mut a.peer).unwrap();
 }
 
-/// An ovs-vswitchd with a database of its own.
+/// An ovs-vswitchd with a database and a bridge of its own.
 struct Vswitchd(Vec<std::process::Child>);
 
 impl Vswitchd {
@@ -122,7 +122,11 @@ impl Vswitchd {
             ],
         );
         wait::until("ovsdb-server", LIMIT, || socket.exists()).unwrap();
-        let switch = spawn("ovs-vswitchd", &[at, control("switch.ctl")]);
+        let switch = spawn("ovs-vswitchd", &[at.clone(), control("switch.ctl")]);
+        // It looks at the datapaths that are there when it makes a bridge.
+        let db = format!("--db={at}");
+        run(&["ovs-vsctl", &db, "--no-wait", "init"]).unwrap();
+        run(&["ovs-vsctl", &db, "--no-wait", "add-br", "br-x"]).unwrap();
         Self(vec![switch, server])
     }
 }
