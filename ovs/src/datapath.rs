@@ -75,7 +75,7 @@ pub enum Op<'a> {
         /// Its id.
         ufid: Ufid,
         /// The key: actions are checked against it, and it is not compared with the flow's. A dump's will
-        /// do, and so will the packet's: of the tunnel header nothing is said to the datapath.
+        /// do, and so will the packet's.
         key: &'a FlowKey,
         /// Which bits of the key count.
         mask: &'a FlowMask,

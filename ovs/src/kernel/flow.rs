@@ -7,7 +7,7 @@ use weft_flow::attr::{Attr, Attrs, PutAttr};
 use weft_flow::codec::{
     EncodeError, decode_actions, decode_key, decode_mask, encode_actions, encode_key, encode_mask,
 };
-use weft_flow::{Action, FlowKey, FlowMask, Ufid};
+use weft_flow::{Action, Field, FlowKey, FlowMask, Ufid};
 
 use super::uapi::flow;
 use crate::datapath::{DumpedFlow, FlowStats};
@@ -32,23 +32,28 @@ pub(super) fn encode(
 }
 
 /// Appends what changes a flow's actions, for an answer without key, mask and actions.
-///
-/// The kernel finds the flow by its id; key and mask are there to check the actions against, for which the
-/// tunnel header does not matter. With it the kernel would refuse what its own dump shows of a flow whose
-/// tunnel's destination does not count, as a key with a tunnel to nowhere.
 pub(super) fn encode_change(
     ufid: Ufid,
     (key, mask, actions): (&FlowKey, &FlowMask, &[Action]),
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
-    let (mut key, mut mask) = (key.clone(), mask.clone());
-    encode(
-        ufid,
-        (key.clear_tunnel(), mask.clear_tunnel(), actions),
-        out,
-    )?;
+    let (key, mask) = to_check_actions(key, mask);
+    encode(ufid, (&key, &mask, actions), out)?;
     encode_brief_answer(out);
     Ok(())
+}
+
+/// Key and mask to check actions against, for which two things do not matter that the kernel shows in a
+/// dump and refuses in a key: a tunnel header without destination, where that does not count, and
+/// ethertype 0, where that does not.
+pub(crate) fn to_check_actions(key: &FlowKey, mask: &FlowMask) -> (FlowKey, FlowMask) {
+    let (mut key, mut mask) = (key.clone(), mask.clone());
+    key.clear_tunnel();
+    mask.clear_tunnel();
+    if key.get(Field::EthType) == Some(0) {
+        key.clear(Field::EthType);
+    }
+    (key, mask)
 }
 
 /// Appends what names a flow, for an answer without key, mask and actions.

@@ -17,6 +17,7 @@ mod vport;
 pub(crate) use batch::what;
 pub use datapath::{KernelDatapath, OpenMode};
 pub use families::Families;
+pub(crate) use flow::to_check_actions;
 pub use monitor::KernelMonitor;
 pub use probe::{Capabilities, OptionalAction};
 pub use upcall::KernelUpcalls;

@@ -12,6 +12,7 @@ use weft_flow::{Action, Field, FlowKey, FlowMask, Header, kernel_accepts};
 
 use super::check;
 use crate::error::{Attempt, Error};
+use crate::kernel::to_check_actions;
 
 /// A flow that has passed all checks.
 pub(super) struct Kept {
@@ -85,14 +86,14 @@ impl Kept {
         })
     }
 
-    /// What changes a flow's actions: nothing is said of the tunnel header.
+    /// What changes a flow's actions.
     pub(super) fn change(
         key: &FlowKey,
         mask: &FlowMask,
         actions: &[Action],
     ) -> Result<Self, Wrong> {
-        let (mut key, mut mask) = (key.clone(), mask.clone());
-        Self::new(key.clear_tunnel(), mask.clear_tunnel(), actions)
+        let (key, mask) = to_check_actions(key, mask);
+        Self::new(&key, &mask, actions)
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Bench, Line, apply, put};
 /// and places than its messages have them in.
 const FLOWS: &[&str] = &[
     "recirc_id(0),in_port(1),eth(),eth_type(0x88b5)",
+    "in_port(1),eth()",
     "recirc_id(0x1f/0xff),dp_hash(0x5/0xf),skb_priority(0x1/0x1),in_port(1),skb_mark(0x70/0xf0),\
      eth(src=02:00:00:00:00:01/ff:00:00:00:00:ff,dst=02:00:00:00:00:02),eth_type(0x88b5)",
     "in_port(1),eth(dst=01:80:c2:00:00:00),eth_type(0/0xffff)",
@@ -35,11 +36,13 @@ const FLOWS: &[&str] = &[
     "in_port(1),eth(),eth_type(0x0800),ipv4(proto=132,frag=no),sctp(src=1,dst=2)",
     "in_port(1),eth(),eth_type(0x0800),ipv4(proto=1,frag=no),icmp(type=8,code=0)",
     "in_port(1),eth(),eth_type(0x0800),ipv4(proto=58)",
+    "in_port(1),eth(),eth_type(0x0800),ipv4(proto=17/0xfe,frag=no)",
     "in_port(1),eth(),eth_type(0x86dd),ipv6(src=2001:db8::/ffff:ffff::,label=0xf0/0xf0,proto=17,\
      tclass=0xb8/0xfc,hlimit=64,frag=first),ipv6_exthdrs(0x10),udp(src=53)",
     "in_port(1),eth(),eth_type(0x86dd),ipv6(dst=2001:db8::2,label=0xfffff,proto=44,frag=later)",
     "in_port(1),eth(),eth_type(0x86dd),ipv6(proto=1,frag=no)",
     "in_port(1),eth(),eth_type(0x86dd),ipv6(proto=58,frag=no),icmpv6(type=134/0xfe)",
+    "in_port(1),eth(),eth_type(0x86dd),ipv6(proto=58,frag=no),icmpv6(type=136/0xfe)",
     "in_port(1),eth(),eth_type(0x86dd),ipv6(proto=58,frag=no),icmpv6(type=135,code=0),\
      nd(target=fe80::/ffff::,sll=02:00:00:00:00:01)",
     "in_port(1),eth(),eth_type(0x86dd),ipv6(proto=58,frag=no),icmpv6(type=136),\

@@ -13,6 +13,30 @@ fn dump(bench: &mut dyn Bench) -> Vec<DumpedFlow> {
     flows
 }
 
+/// From the ethertype on.
+const ARP_REQUEST: [u8; 30] = [
+    0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192,
+    0, 2, 2,
+];
+
+/// From the ethertype on; with the sender's link-layer address.
+const NEIGHBOUR_SOLICITATION: [u8; 74] = {
+    let mut frame = [0; 74];
+    let mut at = 0;
+    // The IPv6 header up to the hop limit.
+    let start = [0x86, 0xdd, 0x60, 0, 0, 0, 0, 32, 58, 255];
+    while at < start.len() {
+        frame[at] = start[at];
+        at += 1;
+    }
+    (frame[10], frame[11], frame[25]) = (0xfe, 0x80, 1);
+    (frame[26], frame[27], frame[41]) = (0xff, 0x02, 2);
+    frame[42] = 135;
+    (frame[50], frame[51], frame[65]) = (0xfe, 0x80, 2);
+    (frame[66], frame[67], frame[68], frame[73]) = (1, 1, 2, 1);
+    frame
+};
+
 /// The whole of a flow, what does not count with it.
 fn text(flow: &DumpedFlow) -> String {
     let (key, mask) = (&flow.key, &flow.mask);
@@ -74,6 +98,9 @@ pub(crate) fn an_upcalls_key_becomes_its_flow(bench: &mut dyn Bench) {
         tagged(&udp(4000, 53).frame(), 0x8100, 5),
         udp(4000, 53).frame(),
         [&plain[..12], &[0x88, 0xb5, 1, 2, 3, 4]].concat(),
+        [&plain[..12], &[0, 5, 0x42, 0x42, 3, 0, 0]].concat(),
+        [&plain[..12], &ARP_REQUEST].concat(),
+        [&plain[..12], &NEIGHBOUR_SOLICITATION].concat(),
         plain,
     ];
     for frame in frames {
@@ -82,12 +109,12 @@ pub(crate) fn an_upcalls_key_becomes_its_flow(bench: &mut dyn Bench) {
         assert_eq!(up.packet, frame);
         let exact = dictionary::exact(&up.key);
         let fitted = dictionary::fit(&up.key, FlowMask::new().add_implied(&up.key));
-        for mask in [exact, fitted] {
-            let ufid = Ufid::of(&up.key, &mask);
+        for mask in [&exact, &fitted] {
+            let ufid = Ufid::of(&up.key, mask);
             let put = Op::Put {
                 ufid,
                 key: &up.key,
-                mask: &mask,
+                mask,
                 actions: &[],
                 mode: PutMode::Create,
             };
@@ -100,6 +127,9 @@ pub(crate) fn an_upcalls_key_becomes_its_flow(bench: &mut dyn Bench) {
             }
             assert_eq!(found.mask, shown);
             assert!(mask.agree(&found.key, &up.key), "{:?}", found.key);
+            if *mask == exact {
+                assert_eq!(found.key, up.key);
+            }
             bench.send(port, &frame);
             let hits = loop {
                 let flow = bench.datapath().flow(ufid).unwrap().unwrap();
