@@ -29,7 +29,7 @@ test-powercut: build ## the store in a guest whose plug is pulled: every acknowl
 test-clients: build ## the real python-midonetclient against the service (fetches Python 2.7 into target/clients)
 	@api/tests/clients/midonet
 
-test-long: build ## what takes longer than a landing may: many more cases, mutations, soak
+test-long: build ## what takes longer than a landing may: many more cases
 	@tests/lanes/long
 
 lint: ## formatting and warnings
