@@ -113,10 +113,24 @@ fn hash_bytes(hasher: &mut SipHasher24, value: &[u8], mask: &[u8]) {
     hasher.write(mask);
 }
 
-/// `ufid:` and a UUID.
+/// Four numbers of four bytes each in the processor's order: so OVS's tools write and read ids.
+fn words(bytes: [u8; 16]) -> u128 {
+    let (words, _) = bytes.as_chunks::<4>();
+    words.iter().fold(0, |bits, &word| {
+        bits << 32 | u128::from(u32::from_ne_bytes(word))
+    })
+}
+
+/// The inverse of [`words`].
+fn from_words(bits: u128) -> [u8; 16] {
+    // Words swapped twice are as they were.
+    words(bits.to_be_bytes()).to_be_bytes()
+}
+
+/// `ufid:` and a UUID, as `ovs-dpctl` writes it on the same machine.
 impl fmt::Display for Ufid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bits = u128::from_be_bytes(self.0);
+        let bits = words(self.0);
         write!(
             f,
             "ufid:{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
@@ -150,7 +164,7 @@ impl FromStr for Ufid {
             return Err(NotUfid);
         }
         u128::from_str_radix(&digits, 16)
-            .map(|bits| Self(bits.to_be_bytes()))
+            .map(|bits| Self(from_words(bits)))
             .map_err(|_| NotUfid)
     }
 }
@@ -177,8 +191,8 @@ mod tests {
     fn an_id_never_changes() {
         let (key, mask) = flow();
         assert_eq!(
-            Ufid::of(&key, &mask).to_string(),
-            "ufid:72551755-32a1-19ea-120a-9c3f2b931ff0"
+            Ufid::of(&key, &mask).0,
+            0x7255_1755_32a1_19ea_120a_9c3f_2b93_1ff0_u128.to_be_bytes()
         );
     }
 
@@ -226,6 +240,14 @@ mod tests {
         let (key, mask) = flow();
         let id = Ufid::of(&key, &mask);
         assert_eq!(id.to_string().parse(), Ok(id));
+        let first = Ufid([1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0]);
+        let text = if cfg!(target_endian = "little") {
+            "ufid:00000001-0000-0002-0000-000300000004"
+        } else {
+            "ufid:01000000-0200-0000-0300-000004000000"
+        };
+        assert_eq!(first.to_string(), text);
+        assert_eq!(text.parse(), Ok(first));
         assert_eq!("xx".parse::<Ufid>(), Err(NotUfid));
         assert_eq!(
             "+2345678901234567890123456789012".parse::<Ufid>(),

@@ -77,6 +77,22 @@ pub(crate) fn a_changed_put_must_repeat_the_masked_key(bench: &mut dyn Bench) {
         Errno::ENOENT
     );
     assert_eq!(actions(bench), [Action::Output(2)]);
+    // A change by id does not compare keys.
+    let change = Op::SetActions {
+        ufid: spare_bits.ufid,
+        key: &spare_bits.key,
+        mask: &spare_bits.mask,
+        actions: &spare_bits.actions,
+    };
+    apply(bench, change).unwrap();
+    assert_eq!(actions(bench), [Action::Output(3)]);
+    // Nor does a put compare masks: the flow keeps its own.
+    let mut other_mask = Line::new(wide, "5");
+    other_mask.mask.add_field(Field::EthDst);
+    other_mask.put(bench, PutMode::CreateOrModify).unwrap();
+    assert_eq!(actions(bench), [Action::Output(5)]);
+    let found = bench.datapath().flow(changed.ufid).unwrap().unwrap();
+    assert_eq!(found.mask, changed.mask);
     // The id may be another: the kernel finds the flow by its key, and that is the same.
     let mut other_id = Line::new(wide, "4");
     other_id.ufid = Ufid([9; 16]);
