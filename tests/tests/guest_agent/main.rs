@@ -1,5 +1,6 @@
 //! The agent on a real kernel: what only a kernel can prove. Each test starts a site of its own.
 
+mod accounts;
 mod bindings;
 mod change;
 mod dhcp;
