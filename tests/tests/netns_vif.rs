@@ -1,6 +1,8 @@
 //! `weft-vif` and `mm-ctl` with no agent about: what they make, leave on disk, and take away again.
 //! Needs root and a network namespace of its own (`make test-netns`).
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -1,6 +1,12 @@
 //! The hot path alone on a real kernel: a hand-made snapshot, taps, and no control side. Each test has a
 //! network namespace of its own, and with it a datapath of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and its numbers are small"
+)]
+
 mod stage;
 
 use std::time::Duration;

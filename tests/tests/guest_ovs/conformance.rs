@@ -1,6 +1,10 @@
 //! The scenarios that the datapath in memory passes, on the kernel's.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::module_inception,
+    reason = "a test fails by panicking; the scenarios find one another by this name"
+)]
 
 use weft_ovs::{Datapath, KernelDatapath, UpcallSource};
 
