@@ -124,7 +124,7 @@ impl Batch {
                     key: &flow.key,
                     mask: &flow.mask,
                     actions: &flow.actions,
-                    mode: PutMode::CreateOrModify,
+                    mode: PutMode::Create,
                 }
             }
             Write::SetActions { ufid, .. } => {

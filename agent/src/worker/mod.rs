@@ -45,6 +45,7 @@ mod stats;
 mod sweep;
 mod tally;
 mod upcall;
+mod words;
 
 pub use pool::start;
 

@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use weft_flow::text::{Actions, Flow};
 use weft_flow::{Action, Field, Ufid};
-
 use weft_flowsim::{Effect, Install, Outcome, Probe, Scratch, Step, serve, simulate};
+use weft_ovs::Datapath;
 use weft_ovs::extract::extract;
-use weft_ovs::{Datapath, DumpedFlow};
 use weft_topology::id::PortId;
-use weft_topology::{LocalPort, Snapshot, Tag};
+use weft_topology::{Snapshot, Tag};
 use weft_wire::control::{DropInfo, FlowInfo, LearnedInfo, TraceResult, TraceStep};
 
 use super::pool::Workers;
 use super::run::Worker;
+use super::words::describe;
 use crate::flows::learned::LearnedMac;
 use crate::hot::{Hot, HotError};
 
@@ -152,69 +152,6 @@ impl Hot for Workers {
     fn stop(&self) {
         self.end();
     }
-}
-
-/// A flow of the kernel in words.
-fn describe(flow: &DumpedFlow, snapshot: &Snapshot, reasons: &HashMap<Ufid, String>) -> FlowInfo {
-    let local = flow
-        .key
-        .u32(Field::InPort)
-        .and_then(|number| snapshot.local_by_number(number));
-    let reason = flow.ufid.and_then(|ufid| reasons.get(&ufid).cloned());
-    let matches = Flow {
-        key: &flow.key,
-        mask: &flow.mask,
-    }
-    .to_string();
-    let actions = Actions(&flow.actions).to_string();
-    FlowInfo {
-        ufid: flow.ufid.map(|ufid| ufid.to_string()).unwrap_or_default(),
-        summary: with_names(&matches, local, &flow.actions, snapshot),
-        matches,
-        actions,
-        in_port: local.map(|local| local.port),
-        packets: flow.stats.packets,
-        bytes: flow.stats.bytes,
-        idle_ms: flow
-            .stats
-            .idle
-            .map(|idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX)),
-        reason: reason.unwrap_or_else(|| "not known to the agent".to_owned()),
-    }
-}
-
-/// The flow with interfaces for port numbers.
-fn with_names(
-    matches: &str,
-    in_port: Option<&LocalPort>,
-    actions: &[Action],
-    snapshot: &Snapshot,
-) -> String {
-    let name = |number: u32| {
-        snapshot
-            .local_by_number(number)
-            .map_or_else(|| number.to_string(), |local| local.interface.clone())
-    };
-    let text = match in_port {
-        Some(local) => {
-            let numbered = format!("in_port({})", local.number);
-            matches.replacen(&numbered, &format!("in_port({})", local.interface), 1)
-        }
-        None => matches.to_owned(),
-    };
-    let shown: Vec<String> = actions
-        .iter()
-        .map(|action| match action {
-            Action::Output(number) => name(*number),
-            other => Actions(std::slice::from_ref(other)).to_string(),
-        })
-        .collect();
-    let shown = if shown.is_empty() {
-        "drop".to_owned()
-    } else {
-        shown.join(",")
-    };
-    format!("{text} → {shown}")
 }
 
 impl Worker {

@@ -224,18 +224,20 @@ impl Worker {
 
     /// Sends the batch and takes note of what the kernel made of it.
     pub(super) fn flush(&mut self) {
-        self.batch.retain_known(&self.table);
-        if self.batch.len() == 0 {
-            self.shared.set_flow_count(self.index, self.table.len());
-            return;
+        // What the kernel made of a write may ask for one more: a put for a change, a change for a deletion.
+        for _ in 0..3 {
+            self.batch.retain_known(&self.table);
+            if self.batch.len() == 0 {
+                break;
+            }
+            let mut results = std::mem::take(&mut self.results);
+            self.datapath
+                .apply(&self.batch.ops(&self.table), &mut results);
+            for (write, result) in self.batch.clear().into_iter().zip(results.drain(..)) {
+                self.written(write, result);
+            }
+            self.results = results;
         }
-        let mut results = std::mem::take(&mut self.results);
-        self.datapath
-            .apply(&self.batch.ops(&self.table), &mut results);
-        for (write, result) in self.batch.clear().into_iter().zip(results.drain(..)) {
-            self.written(write, result);
-        }
-        self.results = results;
         self.shared.set_flow_count(self.index, self.table.len());
     }
 
@@ -259,11 +261,23 @@ impl Worker {
             }
             (Write::DeleteUnnamed(_), Ok(_)) => self.tally.count(Counter::FlowsDeleted),
             (Write::Execute(_), Ok(_)) => {}
-            (Write::Put(ufid) | Write::SetActions { ufid, .. }, Err(error)) => {
-                // The kernel does not have it: neither may the table. The next packet comes up again.
-                self.table.remove(ufid);
-                self.tally.count(Counter::FlowsRefused);
-                tracing::debug!(%error, "flow not taken");
+            (Write::Put(ufid), Err(Error::FlowExists { .. })) => {
+                // It is there, by what this worker has forgotten; or another flow covers it, and then there
+                // is none of this id to be changed.
+                self.batch.push(Write::SetActions {
+                    ufid,
+                    seen: FlowStats::default(),
+                    drops: None,
+                });
+            }
+            (Write::Put(ufid), Err(error)) => self.refused(ufid, &error),
+            (Write::SetActions { ufid, .. }, Err(error @ Error::NotFound { .. })) => {
+                self.refused(ufid, &error);
+            }
+            (Write::SetActions { ufid, seen, drops }, Err(error)) => {
+                // The kernel keeps it with the actions that it had, which are wrong.
+                self.refused(ufid, &error);
+                self.batch.push(Write::Delete { ufid, seen, drops });
             }
             (Write::Delete { .. } | Write::DeleteUnnamed(_), Err(error)) => {
                 tracing::debug!(%error, "flow was gone already");
@@ -273,6 +287,13 @@ impl Worker {
                 tracing::debug!(%error, "packet not sent");
             }
         }
+    }
+
+    /// The kernel does not have a flow: neither may the table. The next packet comes up again.
+    fn refused(&mut self, ufid: Ufid, error: &Error) {
+        self.table.remove(ufid);
+        self.tally.count(Counter::FlowsRefused);
+        tracing::debug!(%error, "flow not taken");
     }
 
     /// Packets that a flow met since it was last looked at were dropped for this reason.

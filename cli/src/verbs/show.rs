@@ -9,7 +9,7 @@ use crate::agent::Agent;
 use crate::api::Api;
 use crate::args::Show;
 use crate::error::Error;
-use crate::output::{Form, cell, json, table};
+use crate::output::{Form, cell, json, line, table};
 
 /// Asks and shows.
 pub fn run(what: Show, agent: &Agent, api: &Api, form: Form) -> Result<(), Error> {
@@ -111,22 +111,23 @@ fn flows(flows: &[FlowInfo], form: Form) {
     if form == Form::Json {
         return json(&flows);
     }
-    let row = |flow: &FlowInfo| {
-        let idle = flow
-            .idle_ms
-            .map(|ms| format!("{}.{} s", ms / 1_000, ms % 1_000 / 100));
-        vec![
-            flow.summary.clone(),
-            flow.packets.to_string(),
-            idle.unwrap_or_else(|| "never hit".to_owned()),
-            flow.reason.clone(),
-        ]
-    };
-    table(
-        "flows",
-        &["flow", "packets", "idle", "why"],
-        flows.iter().map(row).collect(),
-    );
+    if flows.is_empty() {
+        return line("no flows");
+    }
+    // A flow is too long for a table's row.
+    for flow in flows {
+        let seen = match flow.idle_ms {
+            Some(ms) => format!(
+                "{} packets, the last {}.{} s ago",
+                flow.packets,
+                ms / 1_000,
+                ms % 1_000 / 100
+            ),
+            None => "no packet yet".to_owned(),
+        };
+        line(&flow.summary);
+        line(&format!("    {seen}; {}", flow.reason));
+    }
 }
 
 fn drops(drops: &[DropInfo], form: Form) {
