@@ -15,7 +15,6 @@ impl Core {
     pub(super) fn settle(&mut self) {
         let now = Instant::now();
         self.settle_wishes();
-        self.ask_service();
         self.desired = self.desired_now();
         self.carrier.retain_failures(&self.desired, &self.links);
         let steps = plan(&self.desired, &self.links, self.carrier.carried());
@@ -27,7 +26,9 @@ impl Core {
         self.ask_interest();
         self.publish(now);
         self.is_unsettled = self.answer_waiters(now);
+        // The service is told what is here before it is asked anything that depends on it.
         self.service.set_report(self.report());
+        self.ask_service();
         if !self.saving && self.save_at.is_some_and(|at| at <= now) {
             self.save_later();
         }

@@ -18,6 +18,7 @@ mod stream;
 pub use client::{Client, Refusal, ServiceError};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use tokio::runtime::Handle;
@@ -27,6 +28,10 @@ use weft_wire::host::{BindingRequest, StateReport};
 use weft_wire::watch::{InterestRequest, WatchLine};
 
 use crate::core::Message;
+use reporter::Newest;
+
+/// After a conflict it is waited so long for the service to take what is said of this host.
+const REPORTED: Duration = Duration::from_secs(2);
 
 /// Where a watch may continue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +90,8 @@ pub struct Service {
     client: Arc<Client>,
     core: Sender<Message>,
     interest: mpsc::UnboundedSender<(u64, InterestRequest)>,
-    report: watch::Sender<Option<Arc<StateReport>>>,
+    report: watch::Sender<Newest>,
+    taken: watch::Receiver<Newest>,
 }
 
 impl Service {
@@ -100,13 +106,15 @@ impl Service {
             wanted,
             registered.clone(),
         ));
-        runtime.spawn(reporter::report(client.clone(), reports, registered));
+        let (takes, taken) = watch::channel(None);
+        runtime.spawn(reporter::report(client.clone(), reports, registered, takes));
         Self {
             runtime: runtime.clone(),
             client,
             core: core.clone(),
             interest,
             report,
+            taken,
         }
     }
 
@@ -130,13 +138,13 @@ impl Service {
     pub fn bind(&self, port: PortId, interface: &str) {
         let (client, core) = (self.client.clone(), self.core.clone());
         let interface = interface.to_owned();
-        let reports = self.report.subscribe();
+        let (reports, taken) = (self.report.subscribe(), self.taken.clone());
         self.runtime.spawn(async move {
             let request = BindingRequest {
                 port,
                 interface: interface.clone(),
             };
-            let outcome = bind(&client, &request, &reports).await;
+            let outcome = bind(&client, &request, &reports, taken).await;
             let _ = core.send(Message::Bind(BindAnswer {
                 port,
                 interface: Some(interface),
@@ -164,21 +172,24 @@ impl Service {
 async fn bind(
     client: &Client,
     request: &BindingRequest,
-    reports: &watch::Receiver<Option<Arc<StateReport>>>,
+    reports: &watch::Receiver<Newest>,
+    mut taken: watch::Receiver<Newest>,
 ) -> Result<u64, ServiceError> {
-    let told = match client.bind(request).await {
+    match client.bind(request).await {
         // A store that was made anew does not know the host.
-        Err(error) if error.is_not_found() => client.register().await.map(drop),
+        Err(error) if error.is_not_found() => drop(client.register().await?),
         // The interface that has the port may be gone.
         Err(error) if error.is_conflict() => {
             let newest = reports.borrow().clone();
-            match newest {
-                Some(newest) => client.report(&newest).await,
-                None => return Err(error),
+            let is_taken = taken.wait_for(|taken| match (taken, &newest) {
+                (Some(taken), Some(newest)) => taken == newest,
+                _ => false,
+            });
+            if !matches!(tokio::time::timeout(REPORTED, is_taken).await, Ok(Ok(_))) {
+                return Err(error);
             }
         }
         outcome => return outcome,
-    };
-    told?;
+    }
     client.bind(request).await
 }

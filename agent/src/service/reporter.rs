@@ -12,12 +12,16 @@ use super::Client;
 /// A lease lives 10 s; two reports may get lost.
 const PERIOD: Duration = Duration::from_secs(3);
 
+/// The newest report, once there is one.
+pub(super) type Newest = Option<Arc<StateReport>>;
+
 /// Reports while the host is registered, until the control side has ended. `registered` counts the
-/// registrations; 0: the service does not know the host.
+/// registrations; 0: the service does not know the host. `taken` has the report that the service took last.
 pub(super) async fn report(
     client: Arc<Client>,
-    mut reports: watch::Receiver<Option<Arc<StateReport>>>,
+    mut reports: watch::Receiver<Newest>,
     registered: Arc<watch::Sender<u64>>,
+    taken: watch::Sender<Newest>,
 ) {
     let mut known = registered.subscribe();
     let mut told = 0;
@@ -43,7 +47,7 @@ pub(super) async fn report(
         };
         told = registration;
         match client.report(&newest).await {
-            Ok(()) => {}
+            Ok(()) => drop(taken.send_replace(Some(newest))),
             // Deleted, or a new store: the watch is opened anew, and that begins by registering.
             Err(error) if error.is_not_found() => {
                 registered.send_if_modified(|known| {

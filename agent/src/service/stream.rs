@@ -118,10 +118,13 @@ async fn watch(
             chunk = tokio::time::timeout(SILENCE, chunks.next()) => {
                 let chunk = chunk.map_err(|_| format!("{url} was silent for {SILENCE:?}"))?;
                 let chunk = chunk.ok_or_else(|| format!("{url} ended the watch"))?;
-                let lines = chunk.into_iter().map(line).collect::<Result<Vec<_>, _>>()?;
-                if core.send(Message::Stream(StreamEvent::Lines { stream, lines })).is_err() {
+                let (lines, end) = understood(chunk);
+                if !lines.is_empty()
+                    && core.send(Message::Stream(StreamEvent::Lines { stream, lines })).is_err()
+                {
                     return Ok(());
                 }
+                end?;
             }
             wanted = interest.recv() => {
                 let Some((of, request)) = wanted else { return Ok(()) };
@@ -134,6 +137,18 @@ async fn watch(
             }
         }
     }
+}
+
+/// The lines up to the first that is not understood, and what is wrong with that.
+fn understood(chunk: Vec<Result<String, LinesCodecError>>) -> (Vec<WatchLine>, Result<(), String>) {
+    let mut lines = Vec::new();
+    for text in chunk {
+        match line(text) {
+            Ok(line) => lines.push(line),
+            Err(problem) => return (lines, Err(problem)),
+        }
+    }
+    (lines, Ok(()))
 }
 
 fn line(text: Result<String, LinesCodecError>) -> Result<WatchLine, String> {
