@@ -184,3 +184,81 @@ fn escaped(label: &str) -> String {
         .replace('"', "\\\"")
         .replace('\n', "\\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn status() -> Status {
+        Status {
+            version: "1".to_owned(),
+            host_id: "h".to_owned(),
+            host_name: "hv1".to_owned(),
+            datapath: "weft".to_owned(),
+            uptime_seconds: 61,
+            api: None,
+            api_silence_seconds: Some(7),
+            revision: 12,
+            revision_in_force: 11,
+            bindings_active: 2,
+            bindings_pending: 1,
+            flows: 99,
+            counters: [("upcalls".to_owned(), 5), ("flow_writes".to_owned(), 6)].into(),
+        }
+    }
+
+    #[test]
+    fn every_sample_has_its_help_and_type_before_it_and_there_is_none_twice() {
+        let drops = [("no_route".to_owned(), 3), ("a \"\\\n".to_owned(), 4)].into();
+        let text = text(&status(), &drops);
+        assert!(text.ends_with('\n'));
+        let (mut described, mut typed, mut samples) =
+            <(BTreeSet<_>, BTreeSet<_>, Vec<_>)>::default();
+        for line in text.lines() {
+            let words: Vec<&str> = line.splitn(4, ' ').collect();
+            match words[..] {
+                ["#", "HELP", name, help] => {
+                    assert!(described.insert(name) && !help.is_empty(), "{line}");
+                }
+                ["#", "TYPE", name, kind] => {
+                    assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+                    assert!(typed.insert(name), "{line}");
+                }
+                _ => {
+                    let (sample, value) = line.rsplit_once(' ').unwrap();
+                    let name = sample.split('{').next().unwrap();
+                    assert!(described.contains(name) && typed.contains(name), "{line}");
+                    samples.push((sample, value.parse::<u64>().unwrap()));
+                }
+            }
+        }
+        for expected in [
+            ("weft_uptime_seconds", 61),
+            ("weft_service_connected", 0),
+            ("weft_service_silence_seconds", 7),
+            ("weft_snapshot_revision", 12),
+            ("weft_revision_in_force", 11),
+            ("weft_bindings_active", 2),
+            ("weft_bindings_pending", 1),
+            ("weft_flows", 99),
+            ("weft_upcalls_total", 5),
+            ("weft_flow_writes_total", 6),
+            ("weft_dropped_packets_total{reason=\"no_route\"}", 3),
+            ("weft_dropped_packets_total{reason=\"a \\\"\\\\\\n\"}", 4),
+        ] {
+            assert!(samples.contains(&expected), "no {expected:?} in\n{text}");
+        }
+        assert_eq!(samples.len(), 12);
+    }
+
+    #[test]
+    fn a_service_that_was_never_heard_of_has_no_silence() {
+        let status = Status {
+            api_silence_seconds: None,
+            ..status()
+        };
+        assert!(!text(&status, &BTreeMap::new()).contains("silence"));
+    }
+}

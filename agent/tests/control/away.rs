@@ -1,7 +1,7 @@
 //! Plug and unplug with the service away, and what becomes of it when it is back.
 
 use crate::cloud::Cloud;
-use crate::machine::{Host, port_of};
+use crate::machine::{Host, answer, port_of};
 use crate::until;
 
 /// A host that knows two ports of one bridge, the first of which it carries by tap1.
@@ -108,7 +108,7 @@ fn a_port_that_this_host_does_not_know_cannot_be_plugged_while_the_service_is_aw
     cloud.down();
     host.follows(false);
     host.add_tap("tap3");
-    let refused = host.plug(&unknown, "tap3").unwrap_err();
+    let refused = answer(host.plugging(&unknown, "tap3", 300)).1.unwrap_err();
     assert_eq!(refused.code, "unavailable");
     assert!(
         refused.message.contains("does not know"),

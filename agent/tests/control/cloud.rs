@@ -159,7 +159,7 @@ impl Cloud {
 }
 
 /// An address that a service can have again: its port is none that the kernel gives to whoever asks for any.
-fn lasting_address() -> SocketAddr {
+pub(crate) fn lasting_address() -> SocketAddr {
     let given = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
     let first: u16 = given.split_whitespace().next().unwrap().parse().unwrap();
     let below = first.saturating_sub(1024);

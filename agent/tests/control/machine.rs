@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -15,6 +16,7 @@ use weft_agent::control::{ControlSocket, Peers};
 use weft_agent::core::{Machine, Message, Reopen, Started, start_on};
 use weft_agent::identity::Identity;
 use weft_agent::links::{Link, LinkChange, LinkError, SetLinks};
+use weft_agent::metrics;
 use weft_ovs::{Datapath, MemoryDatapath};
 use weft_topology::id::PortId;
 
@@ -37,6 +39,7 @@ pub(crate) struct Host {
 
 struct Agent {
     started: Started,
+    peers: Arc<Peers>,
     runtime: Runtime,
 }
 
@@ -103,17 +106,41 @@ impl Host {
         let entered = runtime.enter();
         let socket = ControlSocket::bind(&self.config.socket()).unwrap();
         drop(entered);
-        runtime.spawn(socket.serve(peers));
-        self.agent = Some(Agent { started, runtime });
+        runtime.spawn(socket.serve(peers.clone()));
+        self.agent = Some(Agent {
+            started,
+            peers,
+            runtime,
+        });
     }
 
     /// Ends the agent; what is on disk and in the kernel stays.
     pub(crate) fn stop(&mut self) {
-        if let Some(Agent { started, runtime }) = self.agent.take() {
-            started.sender.send(Message::Stop).unwrap();
+        if let Some(Agent {
+            started, runtime, ..
+        }) = self.agent.take()
+        {
+            // It may have ended already.
+            let _ = started.sender.send(Message::Stop);
             started.thread.join().unwrap();
             runtime.shutdown_timeout(Duration::from_secs(5));
         }
+    }
+
+    /// Serves metrics there, as long as the agent runs.
+    pub(crate) fn serve_metrics(&self, listen: SocketAddr) {
+        let agent = self.agent.as_ref().unwrap();
+        let (peers, ready) = (agent.peers.clone(), agent.started.ready.clone());
+        agent.runtime.spawn(metrics::serve(listen, peers, ready));
+    }
+
+    /// The control side ends, and what is around it goes on.
+    pub(crate) fn end_core(&self) {
+        let agent = self.agent.as_ref().unwrap();
+        agent.started.sender.send(Message::Stop).unwrap();
+        until("the control side to end", || {
+            agent.started.thread.is_finished()
+        });
     }
 
     pub(crate) fn restart(&mut self) {
@@ -242,7 +269,7 @@ impl Host {
     #[track_caller]
     pub(crate) fn follows(&self, follows: bool) {
         until("the agent to see the service come or go", || {
-            !self.status()["api"].is_null() == follows
+            self.status()["api"].is_null() != follows
         });
     }
 }

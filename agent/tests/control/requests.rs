@@ -1,12 +1,13 @@
 //! The control socket against clients that are slow, wrong or hostile.
 
 use std::io::{BufReader, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 
 use serde_json::json;
 
+use crate::cloud::lasting_address;
 use crate::machine::{Host, Refused, answer};
 use crate::{LIMIT, until};
 
@@ -206,4 +207,33 @@ fn questions_to_the_hot_path_are_answered_and_refused_by_it() {
     assert_eq!(status["hostName"], "hv1");
     assert_eq!(status["counters"]["upcalls"], 5);
     assert!(status["api"].is_null() && status["apiSilenceSeconds"].is_null());
+}
+
+#[test]
+fn metrics_and_health_say_whether_the_agent_serves() {
+    let host = Host::new(NOBODY);
+    let listen = lasting_address();
+    host.serve_metrics(listen);
+    until("them to be served", || TcpStream::connect(listen).is_ok());
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(listen).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    };
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let text = get(path);
+        assert!(text.starts_with("HTTP/1.0 200"), "{path}: {text}");
+    }
+    let text = get("/metrics");
+    assert!(text.contains("text/plain; version=0.0.4"), "{text}");
+    assert!(text.contains("\nweft_upcalls_total 5\n"), "{text}");
+    assert!(text.contains("{reason=\"a \\\"test\\\"\"} 3\n"), "{text}");
+    assert!(get("/else").starts_with("HTTP/1.0 404"));
+    host.end_core();
+    for path in ["/healthz", "/metrics"] {
+        let text = get(path);
+        assert!(text.starts_with("HTTP/1.0 503"), "{path}: {text}");
+    }
 }

@@ -110,9 +110,12 @@ fn first_watch(say: fn() -> Say) -> Scripted {
     })
 }
 
+/// What the service says, why the watch ends, and how many lines were understood.
+type BadWatch = (fn() -> Say, &'static str, usize);
+
 #[test]
 fn a_watch_that_says_what_nobody_understands_ends_and_another_is_tried() {
-    let cases: [(fn() -> Say, &str, usize); 7] = [
+    let cases: [BadWatch; 7] = [
         (|| Say::lines(&[HEARTBEAT, "garbage"]), "not understood", 1),
         (|| Say::lines(&[r#"{"explode":{}}"#]), "not understood", 0),
         (|| Say::lines(&[""]), "not understood", 0),
