@@ -60,7 +60,7 @@ fn host_id(path: &Path) -> Result<HostId, IdentityError> {
     let content = String::from_utf8_lossy(&content);
     let id = content.trim().parse().map_err(|_| IdentityError::NotAnId {
         path: path.to_owned(),
-        content: content.chars().take(64).collect(),
+        content: content.trim().chars().take(64).collect(),
     })?;
     Ok(HostId(id))
 }

@@ -51,7 +51,14 @@ fn main() -> ExitCode {
 
 /// Logging may not have begun, and an operator reads the last line first.
 fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
-    eprintln!("weft-agent: {error:#}");
+    // Some errors name their cause themselves.
+    let mut text = error.to_string().trim_end().to_owned();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(cause.trim_end()) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    eprintln!("weft-agent: {text}");
     ExitCode::from(status)
 }
 

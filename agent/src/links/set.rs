@@ -136,8 +136,18 @@ fn is_gone(error: &rtnetlink::Error) -> bool {
     }
 }
 
-/// A kernel without IPv6 has nothing to turn off.
+/// A kernel without IPv6 has nothing to turn off. An interface whose name means all others in /proc is refused:
+/// the host would lose its own IPv6.
 fn disable_ipv6(interface: &str) -> Result<(), LinkError> {
+    if matches!(interface, "all" | "default") {
+        return Err(LinkError::Ipv6 {
+            interface: interface.to_owned(),
+            source: io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "that name means every interface: give it another one",
+            ),
+        });
+    }
     let path = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
     match fs::write(path, "1") {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LinkError::Ipv6 {
@@ -145,5 +155,35 @@ fn disable_ipv6(interface: &str) -> Result<(), LinkError> {
             source,
         }),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_named_like_all_of_them_is_not_touched() {
+        let files =
+            ["all", "default"].map(|name| format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"));
+        let read = || files.clone().map(|path| fs::read_to_string(path).ok());
+        let before = read();
+        for name in ["all", "default"] {
+            let error = disable_ipv6(name).unwrap_err();
+            assert!(error.to_string().contains("another one"), "{error}");
+        }
+        assert_eq!(read(), before);
+    }
+
+    #[test]
+    fn the_kernels_no_such_device_is_told_from_other_refusals() {
+        let refusal = |errno: Errno| {
+            let mut message = rtnetlink::packet_core::ErrorMessage::default();
+            message.code = std::num::NonZeroI32::new(-(errno as i32));
+            is_gone(&rtnetlink::Error::NetlinkError(message))
+        };
+        assert!(refusal(Errno::ENODEV));
+        assert!(!refusal(Errno::EBUSY));
+        assert!(!is_gone(&rtnetlink::Error::RequestFailed));
     }
 }
