@@ -18,8 +18,11 @@ impl Wishes {
             }
         }
         for (interface, wish) in &mut self.plugs {
-            let returning = self.releases.get(&wish.port);
-            let returning = returning.is_some_and(|release| release.ask != Ask::Answered);
+            let mut releases = self.releases.iter();
+            let returning = releases.any(|(port, release)| {
+                release.ask != Ask::Answered
+                    && (*port == wish.port || release.interfaces.contains(interface))
+            });
             if wish.ask == Ask::Due && !returning && self.asking.insert(wish.port) {
                 wish.ask = Ask::Asked;
                 questions.plugs.push((wish.port, interface.clone()));

@@ -9,9 +9,9 @@
 //! ```
 //!
 //! Races:
-//! - *Plug, unplug, plug in quick order.* Of one port only one question is under way at a time, and a
-//!   port that is given back is given back before it is asked for again: the service hears them in the
-//!   order in which they were meant.
+//! - *Plug, unplug, plug in quick order.* Of one port only one question is under way at a time, and what is
+//!   given back is given back before the port is asked for again, or another one for its interface: the
+//!   service hears them in the order in which they were meant.
 //! - *The agent ends at any point.* What was granted is not asked for again after a restart: another host
 //!   may have been given it since. What was not answered is asked again; the service says the same twice.
 //! - *The store is another one, or went back*: an answer of a former watch at a revision that the store

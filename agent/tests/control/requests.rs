@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 
 use serde_json::json;
 
-use crate::cloud::lasting_address;
+use crate::cloud::{Cloud, lasting_address};
 use crate::machine::{Host, Refused, answer};
 use crate::{LIMIT, until};
 
@@ -137,8 +137,11 @@ fn who_reads_nothing_or_says_nothing_keeps_nobody_from_being_served() {
 
 #[test]
 fn callers_that_are_gone_free_their_places() {
-    let host = Host::new(NOBODY);
-    let port = uuid::Uuid::new_v4().to_string();
+    let cloud = Cloud::start();
+    let host = Host::new(&cloud.url());
+    host.follows(true);
+    // Its interface never comes.
+    let port = cloud.port(&cloud.bridge());
     for _ in 0..2 {
         let waiting: Vec<_> = (0..64)
             .map(|_| host.plugging(&port, "tap1", 600_000))
