@@ -7,8 +7,10 @@ use weft_agent::snapshot::Builder;
 use weft_topology::ObjectId;
 use weft_topology::id::{BridgeId, HostId};
 
+use crate::machine::Host;
 use crate::scripted::{Say, Scripted};
 use crate::service::{Core, REGISTERED};
+use crate::until;
 
 const HOST: HostId = HostId(uuid::Uuid::from_u128(1));
 const BRIDGE: BridgeId = BridgeId(uuid::Uuid::from_u128(2));
@@ -118,4 +120,33 @@ fn a_listing_that_breaks_keeps_what_was_known() {
     follow(&core, &mut builder, 1);
     assert_eq!(name(&builder), None);
     assert_eq!(builder.resume().unwrap().revision, 9);
+}
+
+const BOUND: &str = r#"{"put":{"revision":5,"object":{"kind":"port","id":"00000000-0000-0000-0000-000000000003","device":{"type":"bridge","bridge":"00000000-0000-0000-0000-000000000002"},"admin_state_up":true,"binding":{"host":"00000000-0000-0000-0000-000000000001","interface":"tap1"},"tunnel_key":1}}}"#;
+
+#[test]
+fn a_revision_is_not_in_force_before_what_follows_from_it_has_come() {
+    // The service binds a port here, and says nothing of the port's bridge.
+    let service = Scripted::start(move |what| match what {
+        "PUT" => Say::whole(200, REGISTERED),
+        what if what.starts_with("GET watch") => Say::lines(&[
+            PUT_HOST,
+            BOUND,
+            r#"{"complete":{"revision":5,"interest":0}}"#,
+        ]),
+        _ => Say::whole(204, ""),
+    });
+    let mut host = Host::without_agent(&service.url());
+    std::fs::write(host.state_dir().join("host-id"), HOST.to_string()).unwrap();
+    host.add_tap("tap1");
+    host.start();
+    until("the bridge to be asked for", || {
+        service.count("POST interest") == 1
+    });
+    let status = host.status();
+    assert_eq!(
+        (&status["revision"], &status["revisionInForce"]),
+        (&5.into(), &0.into())
+    );
+    assert_eq!(host.vports(), ["tap1"]);
 }
