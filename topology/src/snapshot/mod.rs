@@ -78,8 +78,9 @@ impl Snapshot {
         let mut tables = self.tables.clone();
         let tags = apply::changes(&mut tables, changes);
         let mut epoch = self.epoch;
-        // Objects that were asked for late may come with a revision that is in force already.
-        if revision == epoch.revision && !tags.is_empty() {
+        // Objects that were asked for late may come with a revision that is in force already, and a store
+        // that was put back to an older copy counts from there.
+        if revision <= epoch.revision && !tags.is_empty() {
             epoch.bindings += 1;
         }
         epoch.revision = revision;
