@@ -138,6 +138,53 @@ fn a_host_has_a_unicast_address() {
 }
 
 #[test]
+fn a_dhcp_host_has_an_address_that_a_network_card_can_have() {
+    for bad in [
+        "0.0.0.0",
+        "0.0.0.9",
+        "127.0.0.1",
+        "224.0.0.1",
+        "255.255.255.255",
+    ]
+    .map(v4)
+    {
+        let host = changed(dhcp_host(1, 9), |host| host.addr = bad);
+        assert_eq!(problem(host, "addr"), Problem::NotUnicast(bad.into()));
+    }
+}
+
+#[test]
+fn a_dhcp_subnet_is_neither_everything_nor_multicast_nor_loopback() {
+    let of = |text: &str| {
+        changed(subnet(1), |subnet| {
+            subnet.prefix = text.parse().expect("a prefix");
+            subnet.id = weft_topology::dhcp::DhcpSubnet::id_of(subnet.bridge, subnet.prefix);
+        })
+    };
+    for bad in [
+        "0.0.0.0/0",
+        "224.0.0.0/4",
+        "239.1.2.0/24",
+        "127.0.0.0/8",
+        "127.0.0.0/24",
+    ] {
+        assert!(
+            matches!(problem(of(bad), "prefix"), Problem::NotASubnet { prefix, .. } if prefix == net(bad)),
+            "{bad}"
+        );
+    }
+    for good in [
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "169.254.0.0/16",
+        "198.51.100.7/32",
+        "128.0.0.0/2",
+    ] {
+        assert!(is_fine(of(good)), "{good}");
+    }
+}
+
+#[test]
 fn bits_beyond_a_prefix_are_zero() {
     let bad = net("10.0.0.1/24");
     let expected = Problem::HostBits(bad);

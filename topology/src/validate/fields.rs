@@ -1,6 +1,6 @@
 //! What can be wrong with an object by itself.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 use pnet_base::MacAddr;
@@ -21,11 +21,17 @@ pub const MAX_TUNNEL_KEY: u32 = (1 << 22) - 1;
 pub const MIN_MTU: u16 = 68;
 /// Greatest VLAN id of a frame; 4095 is reserved (IEEE 802.1Q).
 pub const MAX_VLAN: u16 = 4094;
+/// Loopback and multicast: no hosts of a network are there.
+const RESERVED: [Ipv4Net; 2] = [
+    Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(224, 0, 0, 0), 4),
+];
 
 impl Object {
     /// Everything that is wrong with the object by itself.
     pub fn check(&self) -> Vec<Violation> {
         let mut found = Findings::of(self.id());
+        found.names(self);
         match self {
             Object::Bridge(bridge) => found.bridge(bridge),
             Object::Port(port) => found.port(port),
@@ -122,6 +128,7 @@ impl Findings {
 
     fn subnet(&mut self, subnet: &DhcpSubnet) {
         self.prefix("prefix", subnet.prefix.into());
+        self.subnet_of_hosts("prefix", subnet.prefix);
         self.derived(
             subnet.id.0,
             DhcpSubnet::id_of(subnet.bridge, subnet.prefix).0,
@@ -148,6 +155,14 @@ impl Findings {
         self.derived(host.id.0, DhcpHost::id_of(host.subnet, host.mac).0);
         self.unicast_mac("mac", host.mac);
         self.unicast("addr", host.addr.into());
+        // 0.0.0.0/8 is this network (RFC 1122 §3.2.1.3); 0.0.0.0 itself is told above.
+        let of_this_network = host.addr.octets()[0] == 0 && !host.addr.is_unspecified();
+        let problem = Problem::NotUnicast(host.addr.into());
+        self.require(
+            !host.addr.is_loopback() && !of_this_network,
+            "addr",
+            problem,
+        );
     }
 
     fn subnet6(&mut self, subnet: &Dhcp6Subnet) {
@@ -215,6 +230,17 @@ impl Findings {
         self.require(prefix == prefix.trunc(), field, Problem::HostBits(prefix));
     }
 
+    /// Neither multicast nor loopback, nor so wide that they are in it.
+    fn subnet_of_hosts(&mut self, field: &'static str, prefix: Ipv4Net) {
+        let overlapping = RESERVED
+            .into_iter()
+            .find(|reserved| reserved.contains(&prefix) || prefix.contains(reserved));
+        if let Some(reserved) = overlapping {
+            let (prefix, reserved) = (prefix.into(), reserved.into());
+            self.add(field, Problem::NotASubnet { prefix, reserved });
+        }
+    }
+
     pub(super) fn same_family(&mut self, field: &'static str, a: IpAddr, b: IpAddr) {
         let problem = Problem::Families(a.to_string(), b.to_string());
         self.require(a.is_ipv4() == b.is_ipv4(), field, problem);
@@ -236,11 +262,13 @@ impl Findings {
 
 /// Whether an address of a subnet means the subnet or all its hosts. Subnets of /31 (RFC 3021) and
 /// /32 have no such address.
-fn is_reserved(addr: std::net::Ipv4Addr, net: Ipv4Net) -> bool {
+fn is_reserved(addr: Ipv4Addr, net: Ipv4Net) -> bool {
     net.prefix_len() <= 30 && (addr == net.network() || addr == net.broadcast())
 }
 
+/// `dev_valid_name` of the kernel, without the names that it takes for patterns (`%d`).
 fn is_interface_name(name: &str) -> bool {
-    let forbidden = |c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control();
+    let forbidden =
+        |c: char| matches!(c, '/' | ':' | '%') || c.is_whitespace() || c.is_control();
     (1..=15).contains(&name.len()) && name != "." && name != ".." && !name.contains(forbidden)
 }

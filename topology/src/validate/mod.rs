@@ -5,8 +5,10 @@
 
 mod chain;
 mod fields;
+mod names;
 
 pub use fields::{MAX_TUNNEL_KEY, MAX_VLAN, MIN_MTU};
+pub use names::MAX_NAME;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -91,6 +93,19 @@ pub enum Problem {
         /// Under which condition.
         when: &'static str,
     },
+    /// A text is too long. It is not repeated: it may be very long.
+    #[error("has {length} {unit}, at most {most} are allowed")]
+    TooLong {
+        /// How long it is.
+        length: usize,
+        /// What is counted, such as `characters`.
+        unit: &'static str,
+        /// The greatest length.
+        most: usize,
+    },
+    /// A text for people has a character that would upset their terminals and logs.
+    #[error("has the control character {}", .0.escape_unicode())]
+    ControlCharacter(char),
     /// Not a name that a network interface can have (as Linux' `dev_valid_name`).
     #[error(
         "'{0}' cannot be an interface's name: 1 to 15 bytes without '/', ':', white space and control \
@@ -103,6 +118,14 @@ pub enum Problem {
     /// A multicast, broadcast or unspecified address where one host must be meant.
     #[error("{0} is not the address of one host")]
     NotUnicast(IpAddr),
+    /// A prefix of which every address, or some, can be no host's.
+    #[error("{prefix} is no subnet of hosts: it has addresses of {reserved}")]
+    NotASubnet {
+        /// The prefix.
+        prefix: IpNet,
+        /// What its addresses mean instead.
+        reserved: IpNet,
+    },
     /// The address of the subnet itself, or its broadcast address.
     #[error("{addr} is no host's address in {prefix}")]
     NotAHost {
