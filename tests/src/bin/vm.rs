@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use nix::libc::EBADFD;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, setns};
 use weft_tests::command::run;
@@ -37,7 +38,7 @@ fn main() -> Result<()> {
     carry(outside, inside)
 }
 
-/// Until one of the two is deleted.
+/// Until one of the two is deleted, which is the normal end.
 fn carry(mut outside: File, mut inside: File) -> Result<()> {
     let mut frame = vec![0; 65_536];
     loop {
@@ -48,13 +49,28 @@ fn carry(mut outside: File, mut inside: File) -> Result<()> {
         poll(&mut ready, PollTimeout::NONE)?;
         let [from_outside, from_inside] = ready.map(|fd| fd.any().unwrap_or(false));
         if from_outside {
-            let length = outside.read(&mut frame).context("the tap is gone")?;
+            let Some(length) = receive(&mut outside, &mut frame).context("cannot read the tap")?
+            else {
+                return Ok(());
+            };
             // A frame that eth0 does not take (it is down) is lost, as on a real card.
             let _ = inside.write(frame.get(..length).unwrap_or_default());
         }
         if from_inside {
-            let length = inside.read(&mut frame).context("eth0 is gone")?;
+            let Some(length) = receive(&mut inside, &mut frame).context("cannot read eth0")? else {
+                return Ok(());
+            };
             let _ = outside.write(frame.get(..length).unwrap_or_default());
         }
+    }
+}
+
+/// Reads a frame; `None` when its device is deleted: the descriptor of such a tap answers EBADFD
+/// (`tun_chr_read_iter` of the kernel).
+fn receive(tap: &mut File, frame: &mut [u8]) -> std::io::Result<Option<usize>> {
+    match tap.read(frame) {
+        Ok(length) => Ok(Some(length)),
+        Err(error) if error.raw_os_error() == Some(EBADFD) => Ok(None),
+        Err(error) => Err(error),
     }
 }
