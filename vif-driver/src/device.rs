@@ -7,12 +7,14 @@ use std::path::PathBuf;
 /// The mark of a tap that `weft-vif` made, in the interface's alias: only such a tap goes at unplug.
 const ALIAS: &str = "weft-vif";
 
-/// Whether the name can be an interface's (`dev_valid_name` of the kernel).
+/// Whether the name can be an interface's (`dev_valid_name` of the kernel) and is no pattern: in the
+/// name of a new device the kernel makes a number of `%d` (`dev_alloc_name`).
 pub fn is_valid_name(name: &str) -> bool {
     (1..=15).contains(&name.len())
         && name != "."
         && name != ".."
-        && !name.contains(|c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control())
+        && !name
+            .contains(|c: char| matches!(c, '/' | ':' | '%') || c.is_whitespace() || c.is_control())
 }
 
 /// Whether the interface is there, in this network namespace.
@@ -61,6 +63,9 @@ mod tests {
             "a:b",
             "sixteencharsname",
             "a\n",
+            "tap%d",
+            "%d",
+            "50%",
         ] {
             assert!(!is_valid_name(bad), "{bad:?}");
         }

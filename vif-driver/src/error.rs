@@ -10,7 +10,9 @@ use weft_wire::control::{Failure, FailureCode};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The name cannot be a network interface's.
-    #[error("'{0}' cannot be an interface's name: want 1 to 15 bytes without '/' and blanks")]
+    #[error(
+        "'{0}' cannot be an interface's name: want 1 to 15 bytes without '/', ':', '%' and blanks"
+    )]
     InterfaceName(String),
     /// A step on the device failed.
     #[error("cannot {attempt} on interface {interface}: {source}")]
@@ -98,8 +100,12 @@ impl Error {
         }
     }
 
-    /// Exit status: 3 timed out, 1 failed.
+    /// Exit status: 2 wrong use, 3 timed out, 1 failed.
     pub fn exit_status(&self) -> u8 {
-        if self.is_timeout() { 3 } else { 1 }
+        match self {
+            Error::InterfaceName(_) => 2,
+            _ if self.is_timeout() => 3,
+            _ => 1,
+        }
     }
 }

@@ -1,5 +1,9 @@
 //! Plug: the tap is made, the agent is asked, and what was made goes when the answer is no.
 //!
+//! No link is set up here: that is the agent's, once the vport is there, for until then what a guest
+//! sends would reach the hypervisor. A device that was there before is not touched at all before the
+//! answer is yes: a refused plug leaves it as it was.
+//!
 //! Races:
 //! - Two plugs of one port at once: the agent takes one request after the other; the second gets a
 //!   conflict that names the first's interface, and takes its own tap away.
@@ -8,6 +12,8 @@
 //!   finds the tap there does not delete it when refused.
 //! - The agent starts between our look at its socket and our writing of the file: it looks at the
 //!   folder again and again, so the file is found.
+//! - The agent is stopped while it plugs: it is asked again, and if it does not come back, the file is
+//!   left for it. It plugs what is plugged without a change.
 
 use std::fs;
 use std::io::Write;
@@ -18,11 +24,14 @@ use weft_topology::id::PortId;
 use weft_wire::control::{PlugResult, Verb};
 use weft_wire::plug_file::{self, PlugFile, Wish};
 
-use crate::agent::{self, Asked};
+use crate::agent;
 use crate::error::Error;
 use crate::places::Places;
 use crate::tap::{self, TapOptions};
-use crate::{api, device, link};
+use crate::{api, device, link, unplug};
+
+/// The agent gives up by itself at the limit and says why; one that hangs is cut off this much later.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What to plug, and how.
 #[derive(Clone, Debug)]
@@ -58,7 +67,11 @@ pub fn plug(plug: &Plug, places: &Places) -> Result<Plugged, Error> {
         return Err(Error::InterfaceName(plug.interface.clone()));
     }
     let made = !device::exists(&plug.interface);
-    let outcome = prepare(plug, made).and_then(|()| bind(plug, places));
+    let prepared = if made { make(plug) } else { Ok(()) };
+    let outcome = prepared.and_then(|()| match &plug.api {
+        Some(base) => bind_by_service(plug, base, made, places),
+        None => bind_by_agent(plug, places),
+    });
     if outcome.is_err() && made {
         // What failed is the news; a tap that cannot be deleted on top of it would only hide that.
         let _ = link::delete(&plug.interface);
@@ -66,8 +79,8 @@ pub fn plug(plug: &Plug, places: &Places) -> Result<Plugged, Error> {
     outcome
 }
 
-/// Makes the tap where it is absent and gets the device ready to carry a guest's frames.
-fn prepare(plug: &Plug, make: bool) -> Result<(), Error> {
+/// Makes the tap, with the hypervisor's stack off it and the link down.
+fn make(plug: &Plug) -> Result<(), Error> {
     let interface = &plug.interface;
     let failed = |attempt| {
         move |source| Error::Device {
@@ -76,48 +89,54 @@ fn prepare(plug: &Plug, make: bool) -> Result<(), Error> {
             source,
         }
     };
-    if make {
-        tap::create(interface, plug.tap).map_err(failed("make a tap"))?;
-        device::mark_as_ours(interface).map_err(failed("set the alias"))?;
-    }
+    tap::create(interface, plug.tap).map_err(failed("make a tap"))?;
+    device::mark_as_ours(interface).map_err(failed("set the alias"))?;
     device::disable_ipv6(interface).map_err(failed("turn IPv6 off"))?;
-    if let Some(mtu) = plug.mtu {
-        tap::set_mtu_of(interface, mtu).map_err(failed("set the MTU"))?;
-    }
-    tap::set_up(interface).map_err(failed("set the link up"))
+    set_mtu(plug)
 }
 
-fn bind(plug: &Plug, places: &Places) -> Result<Plugged, Error> {
-    if let Some(base) = &plug.api {
-        let host = places.host_id()?;
-        api::bind(base, &host, plug.port, &plug.interface, plug.limit)?;
-        return Ok(Plugged::Bound);
+fn set_mtu(plug: &Plug) -> Result<(), Error> {
+    let Some(mtu) = plug.mtu else { return Ok(()) };
+    tap::set_mtu_of(&plug.interface, mtu).map_err(|source| Error::Device {
+        attempt: "set the MTU",
+        interface: plug.interface.clone(),
+        source,
+    })
+}
+
+/// The service's request carries no MTU, so that of a device that was there is set here, after the
+/// yes.
+fn bind_by_service(plug: &Plug, base: &str, made: bool, places: &Places) -> Result<Plugged, Error> {
+    let host = places.host_id()?;
+    api::bind(base, &host, plug.port, &plug.interface, plug.limit)?;
+    if !made {
+        set_mtu(plug)?;
     }
-    let verb = Verb::Plug {
+    Ok(Plugged::Bound)
+}
+
+fn bind_by_agent(plug: &Plug, places: &Places) -> Result<Plugged, Error> {
+    let verb = |left: Duration| Verb::Plug {
         port: plug.port,
         interface: plug.interface.clone(),
         mtu: plug.mtu,
-        timeout_ms: u64::try_from(plug.limit.as_millis()).unwrap_or(u64::MAX),
+        timeout_ms: u64::try_from(left.saturating_sub(GRACE).as_millis()).unwrap_or(u64::MAX),
     };
-    // The agent gives up by itself at the limit and says why; only a hung one is cut off here.
-    match agent::ask(&places.socket, verb, plug.limit + Duration::from_secs(2)) {
-        Ok(Asked::Answered(_, result)) => serde_json::from_value(result)
+    match agent::ask_again(&places.socket, plug.limit.saturating_add(GRACE), verb) {
+        Ok(Some(answer)) => serde_json::from_value(answer.result)
             .map(Plugged::Active)
             .map_err(|error| Error::Protocol {
                 path: places.socket.clone(),
                 problem: error.to_string(),
             }),
-        Ok(Asked::AgentDown) => {
+        Ok(None) => {
             defer(plug, &places.state_dir)?;
             Ok(Plugged::Deferred)
         }
         Err(error) => {
             if error.is_timeout() {
                 // The agent may yet succeed: take the wish back, for the caller believes it failed.
-                let back = Verb::Unplug {
-                    interface: plug.interface.clone(),
-                };
-                let _ = agent::ask(&places.socket, back, Duration::from_secs(2));
+                let _ = unplug::release(&plug.interface, places, GRACE);
             }
             Err(error)
         }

@@ -7,7 +7,7 @@ use weft_wire::control::{BindingInfo, Verb};
 use weft_wire::host::BindingPhase;
 use weft_wire::plug_file::{PlugFile, Wish};
 
-use crate::agent::{self, Asked};
+use crate::agent;
 use crate::error::Error;
 use crate::places::Places;
 use crate::plug::{read_all, write};
@@ -18,12 +18,7 @@ pub fn unplug(interface: &str, places: &Places, limit: Duration) -> Result<(), E
     if !device::is_valid_name(interface) {
         return Err(Error::InterfaceName(interface.to_owned()));
     }
-    let verb = Verb::Unplug {
-        interface: interface.to_owned(),
-    };
-    if let Asked::AgentDown = agent::ask(&places.socket, verb, limit)? {
-        defer(places, |file| file.interface == interface)?;
-    }
+    release(interface, places, limit)?;
     if device::is_ours(interface) {
         link::delete(interface).map_err(|source| Error::Device {
             attempt: "delete the tap",
@@ -34,10 +29,20 @@ pub fn unplug(interface: &str, places: &Places, limit: Duration) -> Result<(), E
     Ok(())
 }
 
+/// Releases an interface; the interface stays.
+pub(crate) fn release(interface: &str, places: &Places, limit: Duration) -> Result<(), Error> {
+    let verb = |_| Verb::Unplug {
+        interface: interface.to_owned(),
+    };
+    if agent::ask_again(&places.socket, limit, verb)?.is_none() {
+        defer(places, |file| file.interface == interface)?;
+    }
+    Ok(())
+}
+
 /// Releases a port from whatever interface of this host has it; the interface stays.
 pub fn unbind_port(port: PortId, places: &Places, limit: Duration) -> Result<(), Error> {
-    let verb = Verb::UnbindPort { port };
-    if let Asked::AgentDown = agent::ask(&places.socket, verb, limit)? {
+    if agent::ask_again(&places.socket, limit, |_| Verb::UnbindPort { port })?.is_none() {
         defer(places, |file| file.port == port)?;
     }
     Ok(())
@@ -45,8 +50,9 @@ pub fn unbind_port(port: PortId, places: &Places, limit: Duration) -> Result<(),
 
 /// The bindings of this host: from the agent, or, with the agent down, those that wait for it.
 pub fn list(places: &Places, limit: Duration) -> Result<Vec<BindingInfo>, Error> {
-    match agent::ask(&places.socket, Verb::Bindings, limit)? {
-        Asked::Answered(items, _) => items
+    match agent::ask_again(&places.socket, limit, |_| Verb::Bindings)? {
+        Some(answer) => answer
+            .items
             .into_iter()
             .map(|item| {
                 serde_json::from_value(item).map_err(|error| Error::Protocol {
@@ -55,7 +61,7 @@ pub fn list(places: &Places, limit: Duration) -> Result<Vec<BindingInfo>, Error>
                 })
             })
             .collect(),
-        Asked::AgentDown => Ok(read_all(&places.state_dir)?
+        None => Ok(read_all(&places.state_dir)?
             .into_iter()
             .filter(|file| file.wish == Wish::Plugged)
             .map(|file| BindingInfo {

@@ -268,7 +268,19 @@ fn is_reserved(addr: Ipv4Addr, net: Ipv4Net) -> bool {
 
 /// `dev_valid_name` of the kernel, without the names that it takes for patterns (`%d`).
 fn is_interface_name(name: &str) -> bool {
-    let forbidden =
-        |c: char| matches!(c, '/' | ':' | '%') || c.is_whitespace() || c.is_control();
+    let forbidden = |c: char| matches!(c, '/' | ':' | '%') || c.is_whitespace() || c.is_control();
     (1..=15).contains(&name.len()) && name != "." && name != ".." && !name.contains(forbidden)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_interface_name;
+
+    #[test]
+    fn a_name_that_the_kernel_takes_for_a_pattern_is_refused() {
+        assert!(is_interface_name("tap0"));
+        for pattern in ["%d", "tap%d", "50%", "%"] {
+            assert!(!is_interface_name(pattern), "{pattern:?}");
+        }
+    }
 }

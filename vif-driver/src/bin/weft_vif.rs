@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use weft_topology::id::PortId;
-use weft_vif_driver::agent::{self, Asked};
 use weft_vif_driver::places::{CONFIG, Places};
 use weft_vif_driver::plug::{self, Plug, Plugged};
 use weft_vif_driver::tap::TapOptions;
-use weft_vif_driver::{Error, unplug};
+use weft_vif_driver::{Error, agent, device, unplug};
 use weft_wire::control::Verb;
 
 /// Plug network interfaces into Weft's virtual ports.
@@ -154,17 +153,23 @@ fn run_plug(args: PlugArgs) -> Result<(), Error> {
 }
 
 fn run_script(interface: String, place: &Place) -> Result<(), Error> {
+    if !device::is_valid_name(&interface) {
+        return Err(Error::InterfaceName(interface));
+    }
     let places = place.find()?;
     let prefix = interface
         .strip_prefix("tap")
         .unwrap_or(&interface)
         .to_owned();
-    let port = match agent::ask(&places.socket, Verb::FindPort { prefix }, place.limit())? {
-        Asked::Answered(_, id) => serde_json::from_value(id).map_err(|error| Error::Protocol {
+    let verb = |_| Verb::FindPort {
+        prefix: prefix.clone(),
+    };
+    let port = match agent::ask_again(&places.socket, place.limit(), verb)? {
+        Some(answer) => serde_json::from_value(answer.result).map_err(|error| Error::Protocol {
             path: places.socket.clone(),
             problem: error.to_string(),
         })?,
-        Asked::AgentDown => {
+        None => {
             let source = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
             return Err(Error::Socket {
                 path: places.socket,
