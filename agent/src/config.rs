@@ -205,10 +205,14 @@ impl Config {
                 ),
             ));
         }
-        if let Err(error) = self.log.parse::<tracing_subscriber::EnvFilter>() {
+        if !is_log_filter(&self.log) {
             return Err((
                 "log",
-                format!("'{}': {error}; want a level such as info", self.log),
+                format!(
+                    "'{}' is neither a level (error, warn, info, debug, trace, off) nor a list such as \
+                     'info,weft_agent=debug'",
+                    self.log
+                ),
             ));
         }
         if self.api.urls.is_empty() {
@@ -287,6 +291,16 @@ pub fn is_interface_name(name: &str) -> bool {
     (1..=15).contains(&name.len())
         && !matches!(name, "." | "..")
         && !name.contains(|c: char| matches!(c, '/' | ':') || c.is_whitespace() || c.is_control())
+}
+
+/// Whether a text says what is logged. A bare word that is no level would be read as the name of a
+/// target, and silence all others.
+fn is_log_filter(text: &str) -> bool {
+    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    let is_level = |part: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(part));
+    text.split(',')
+        .all(|part| part.contains('=') || is_level(part))
+        && tracing_subscriber::EnvFilter::try_new(text).is_ok()
 }
 
 // === keys ===

@@ -60,3 +60,15 @@ fn values_that_cannot_be_used_are_refused_with_their_key() {
         assert!(error.contains(wanted), "{text}: {error}");
     }
 }
+
+#[test]
+fn a_log_that_is_neither_level_nor_list_is_refused() {
+    for log in ["loud", "info,weft_agent", "info,weft_agent=loud", ""] {
+        let error = parse(&format!("log = '{log}'")).unwrap_err();
+        assert!(error.contains("log: "), "{error}");
+        assert!(error.contains("is neither a level"), "{error}");
+    }
+    for log in ["DEBUG", "off", "info,weft_agent=debug"] {
+        assert!(parse(&format!("log = '{log}'")).is_ok(), "{log}");
+    }
+}
