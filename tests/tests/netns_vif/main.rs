@@ -1,77 +1,17 @@
-//! `weft-vif` and `mm-ctl` with no agent about: what they make, leave on disk, and take away again.
-//! Needs root and a network namespace of its own (`make test-netns`).
+//! `weft-vif` and `mm-ctl` with no agent about, or one that fails: what they make, leave on disk, and
+//! take away again. Needs root and a network namespace of its own (`make test-netns`).
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Output;
+mod agent_fails;
+mod support;
 
-use anyhow::Result;
+use std::fs;
+use std::path::Path;
+
 use weft_tests::command::{command, output, run};
 
-const PORT: &str = "2cd924c3-642a-4789-9620-208cd4979068";
-const OTHER: &str = "7c1d2f6a-0f43-4a0c-8a6f-3a4f9a4d1b11";
-
-/// A state directory with a configuration that names it; taps of earlier tests are gone.
-struct Place {
-    dir: PathBuf,
-}
-
-impl Place {
-    fn new(name: &str) -> Self {
-        let dir = std::env::temp_dir().join(format!("weft-netns-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&dir);
-        fs::create_dir_all(&dir).unwrap();
-        let text = format!("state_dir = {dir:?}\nrun_dir = {dir:?}\n");
-        fs::write(dir.join("agent.toml"), text).unwrap();
-        for tap in ["tap-w0", "tap-w1"] {
-            let _ = run(&["ip", "link", "del", tap]);
-        }
-        Self { dir }
-    }
-
-    fn vif(&self, words: &[&str]) -> Output {
-        let config = self.dir.join("agent.toml");
-        let mut command = command(&["weft-vif"]);
-        command
-            .args(words)
-            .arg("--config")
-            .arg(config)
-            .env_remove("WEFT_SOCKET");
-        output(command).unwrap()
-    }
-
-    fn bindings(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.dir.join("bindings")) else {
-            return Vec::new();
-        };
-        entries
-            .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
-            .collect()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.dir);
-        for tap in ["tap-w0", "tap-w1"] {
-            let _ = run(&["ip", "link", "del", tap]);
-        }
-    }
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap_or(-1)
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn link(name: &str) -> Result<String> {
-    run(&["ip", "-d", "link", "show", name])
-}
+use support::{OTHER, PORT, Place, code, is_up, link, said};
 
 #[test]
 fn a_tap_is_made_as_asked_and_a_second_plug_changes_nothing() {
@@ -94,8 +34,8 @@ fn a_tap_is_made_as_asked_and_a_second_plug_changes_nothing() {
         let plugged = place.vif(&words);
         assert_eq!(code(&plugged), 0, "{}", said(&plugged));
         let link = link("tap-w0").unwrap();
+        assert!(!is_up("tap-w0"), "a guest could reach the host: {link}");
         for part in [
-            "UP",
             "mtu 1400",
             "tun type tap pi off",
             "vnet_hdr on",
@@ -212,12 +152,20 @@ fn wrong_use_exits_with_2_and_says_what_is_wrong() {
         "--interface",
         "a-name-too-long-for-it",
     ]);
-    assert_eq!(code(&refused), 1);
     assert!(
         said(&refused).contains("1 to 15 bytes"),
         "{}",
         said(&refused)
     );
+    assert_eq!(code(&refused), 2);
+    // The kernel would make `tap0` of this, and nobody would know it by the name asked for.
+    let before = run(&["ip", "-o", "link"]).unwrap();
+    for verb in [&["plug", "--port", PORT][..], &["unplug"]] {
+        let refused = place.vif(&[verb, &["--interface", "tap%d"]].concat());
+        assert_eq!(code(&refused), 2, "{}", said(&refused));
+    }
+    assert_eq!(run(&["ip", "-o", "link"]).unwrap(), before);
+    assert_eq!(place.bindings(), Vec::<String>::new());
 }
 
 #[test]
