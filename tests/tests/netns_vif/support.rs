@@ -11,16 +11,16 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use weft_tests::command::{command, output, run};
 
-pub const PORT: &str = "2cd924c3-642a-4789-9620-208cd4979068";
-pub const OTHER: &str = "7c1d2f6a-0f43-4a0c-8a6f-3a4f9a4d1b11";
+pub(crate) const PORT: &str = "2cd924c3-642a-4789-9620-208cd4979068";
+pub(crate) const OTHER: &str = "7c1d2f6a-0f43-4a0c-8a6f-3a4f9a4d1b11";
 
 /// A state directory with a configuration that names it; taps of earlier tests are gone.
-pub struct Place {
-    pub dir: PathBuf,
+pub(crate) struct Place {
+    pub(crate) dir: PathBuf,
 }
 
 impl Place {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let dir = std::env::temp_dir().join(format!("weft-netns-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).unwrap();
@@ -32,7 +32,7 @@ impl Place {
         Self { dir }
     }
 
-    pub fn vif(&self, words: &[&str]) -> Output {
+    pub(crate) fn vif(&self, words: &[&str]) -> Output {
         let config = self.dir.join("agent.toml");
         let mut command = command(&["weft-vif"]);
         command
@@ -43,7 +43,7 @@ impl Place {
         output(command).unwrap()
     }
 
-    pub fn bindings(&self) -> Vec<String> {
+    pub(crate) fn bindings(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.dir.join("bindings")) else {
             return Vec::new();
         };
@@ -64,7 +64,10 @@ impl Drop for Place {
 
 /// An agent that reads a request on one connection after the other, says one of the texts to each and
 /// closes it, and then is gone. It gives the requests.
-pub fn agent(place: &Place, texts: &'static [&'static str]) -> JoinHandle<Vec<serde_json::Value>> {
+pub(crate) fn agent(
+    place: &Place,
+    texts: &'static [&'static str],
+) -> JoinHandle<Vec<serde_json::Value>> {
     let listener = UnixListener::bind(place.dir.join("agent.sock")).unwrap();
     listener.set_nonblocking(true).unwrap();
     thread::spawn(move || {
@@ -94,7 +97,7 @@ fn accepted(listener: &UnixListener) -> UnixStream {
 }
 
 /// What a driver could have changed on a device.
-pub fn state_of(name: &str) -> Vec<String> {
+pub(crate) fn state_of(name: &str) -> Vec<String> {
     let sys =
         ["flags", "mtu", "ifalias", "address"].map(|file| format!("/sys/class/net/{name}/{file}"));
     let ipv6 = format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6");
@@ -102,22 +105,23 @@ pub fn state_of(name: &str) -> Vec<String> {
     sys.iter().chain([&ipv6]).map(read).collect()
 }
 
-pub fn is_up(name: &str) -> bool {
+pub(crate) fn is_up(name: &str) -> bool {
     let flags = fs::read_to_string(format!("/sys/class/net/{name}/flags")).unwrap();
     u32::from_str_radix(flags.trim().trim_start_matches("0x"), 16).unwrap() & 1 == 1
 }
 
-pub const REFUSED: &str = "{\"error\":{\"code\":\"conflict\",\"message\":\"port is elsewhere\"}}\n";
-pub const ACTIVE: &str = "{\"done\":{\"number\":7,\"mtu\":1400}}\n";
+pub(crate) const REFUSED: &str =
+    "{\"error\":{\"code\":\"conflict\",\"message\":\"port is elsewhere\"}}\n";
+pub(crate) const ACTIVE: &str = "{\"done\":{\"number\":7,\"mtu\":1400}}\n";
 
-pub fn code(output: &Output) -> i32 {
+pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().unwrap_or(-1)
 }
 
-pub fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-pub fn link(name: &str) -> Result<String> {
+pub(crate) fn link(name: &str) -> Result<String> {
     run(&["ip", "-d", "link", "show", name])
 }
