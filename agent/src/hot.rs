@@ -110,7 +110,8 @@ pub trait Hot: Send + Sync {
     /// Walks a frame that comes in by a port, as the next upcall would be. Waits for a worker.
     fn trace(&self, port: PortId, frame: &[u8]) -> Result<TraceResult, HotError>;
 
-    /// Counters by name in snake_case, all of them only growing; never waits.
+    /// Counters by name in snake_case, all of them only growing, the kernel's own of the datapath among them;
+    /// waits for nobody but the kernel.
     fn counters(&self) -> BTreeMap<String, u64>;
 
     /// How many flows the workers have in the kernel; never waits.

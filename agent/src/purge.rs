@@ -2,13 +2,14 @@
 
 use std::fs;
 
-use weft_ovs::{Error, KernelDatapath, OpenMode};
+use weft_ovs::{Datapath, Error, KernelDatapath, OpenMode};
 use weft_wire::plug_file::FOLDER;
 
 use crate::bindings::RELEASES;
 use crate::config::Config;
 use crate::core::SNAPSHOT;
 use crate::files::{FileError, remove_if_there};
+use crate::links::{LinkError, LinkSetter, SetLinks};
 
 /// Why something is left.
 #[derive(Debug, thiserror::Error)]
@@ -16,16 +17,41 @@ pub enum PurgeError {
     /// In the kernel.
     #[error(transparent)]
     Datapath(#[from] Error),
+    /// At the host's interfaces.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// No runtime.
+    #[error("start a runtime: {0}")]
+    Runtime(#[from] std::io::Error),
     /// On disk.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+/// Sets the interfaces down that carry ports: what they bring would go to the host's own IP stack.
+fn set_down(datapath: &mut KernelDatapath) -> Result<(), PurgeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let setter = LinkSetter::open(runtime.handle())?;
+    let links = setter.list()?;
+    for vport in datapath.ports()?.iter().filter(|vport| vport.port_no != 0) {
+        if let Some(link) = links.iter().find(|link| link.name == vport.name) {
+            setter.set_down(link)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes the datapath with its vports and flows, then the state. The locks are held. What is not there
 /// is no error.
 pub fn purge(config: &Config) -> Result<(), PurgeError> {
     match KernelDatapath::open(&config.datapath, OpenMode::Adopt) {
-        Ok(datapath) => datapath.destroy()?,
+        Ok(mut datapath) => {
+            set_down(&mut datapath)?;
+            datapath.destroy()?;
+        }
         Err(Error::NotFound { .. } | Error::NoModule { .. }) => {}
         Err(error) => return Err(error.into()),
     }

@@ -38,7 +38,12 @@ impl Carrier {
             };
             match taken_over {
                 Ok(true) => {}
-                Ok(false) => self.delete_vport(vport.port_no),
+                Ok(false) => {
+                    if let Some(link) = links.get(&vport.name) {
+                        self.set_down(link);
+                    }
+                    self.delete_vport(vport.port_no);
+                }
                 Err(error) => {
                     tracing::warn!(interface = vport.name, %error, "a vport is made anew");
                     self.delete_vport(vport.port_no);
@@ -58,9 +63,12 @@ impl Carrier {
         if vport.kind != VportKind::Netdev || vport.ifindex.is_some_and(|of| of != link.index) {
             return Ok(false);
         }
-        self.setter.prepare(link, None)?;
         let pids = self.hot.attach(port, &want.interface)?;
         if let Err(error) = self.datapath.set_upcall_pids(vport.port_no, &pids) {
+            self.hot.detach(port);
+            return Err(error.into());
+        }
+        if let Err(error) = self.setter.prepare(link, None) {
             self.hot.detach(port);
             return Err(error.into());
         }
@@ -72,6 +80,7 @@ impl Carrier {
                 ifindex: link.index,
                 number: vport.port_no,
                 mtu: want.mtu.filter(|mtu| *mtu == link.mtu),
+                mtu_before: None,
             },
         );
         Ok(true)

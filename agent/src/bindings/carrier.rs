@@ -17,6 +17,7 @@ use weft_ovs::{Datapath, Error, NewVport, Vport, VportKind};
 use weft_topology::LocalPort;
 use weft_topology::id::PortId;
 
+use super::fitness::{self, Unfit};
 use super::{Carried, Desired, Step};
 use crate::hot::{Hot, HotError};
 use crate::links::{Link, LinkError, LinkTable, SetLinks};
@@ -50,6 +51,8 @@ struct Failed {
 /// Why a port could not be carried.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CarryError {
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     #[error(transparent)]
     Link(#[from] LinkError),
     #[error(transparent)]
@@ -123,7 +126,7 @@ impl Carrier {
         let mut changed = false;
         for step in steps {
             match step {
-                Step::Release { port } => changed |= self.release(port),
+                Step::Release { port } => changed |= self.release(port, links),
                 Step::Carry { port, desired } => {
                     let Some(link) = links.get(&desired.interface) else {
                         continue;
@@ -140,6 +143,7 @@ impl Carrier {
                     }
                 }
                 Step::SetMtu { port, mtu } => self.set_mtu(port, mtu, links),
+                Step::SetUp { port } => self.set_up(port, links),
             }
         }
         changed
@@ -148,6 +152,12 @@ impl Carrier {
     /// Forgets failures of ports that are not wanted any more, or whose interface is another one by now,
     /// or none: what is left is tried again when it is due.
     pub fn retain_failures(&mut self, desired: &BTreeMap<PortId, Desired>, links: &LinkTable) {
+        for is in self.carried.values_mut() {
+            let seen = links.get(&is.interface).map(|link| link.mtu);
+            if seen.is_some() && seen == is.mtu {
+                is.mtu_before = None;
+            }
+        }
         self.failed.retain(|port, failed| {
             let link = desired
                 .get(port)
@@ -192,16 +202,21 @@ impl Carrier {
     }
 
     fn carry(&mut self, port: PortId, want: &Desired, link: &Link) -> Result<(), CarryError> {
-        self.setter.prepare(link, want.mtu)?;
+        fitness::check(link, &self.datapath.info()?)?;
         let pids = self.hot.attach(port, &want.interface)?;
-        let added = self.add_vport(&want.interface, pids);
-        let vport = match added {
+        let vport = match self.add_vport(&want.interface, pids) {
             Ok(vport) => vport,
             Err(error) => {
                 self.hot.detach(port);
                 return Err(error);
             }
         };
+        // Only now: what it brings while it is up and has no vport would go to the host.
+        if let Err(error) = self.setter.prepare(link, want.mtu) {
+            self.delete_vport(vport.port_no);
+            self.hot.detach(port);
+            return Err(error.into());
+        }
         self.hot.attached(port, vport.port_no);
         tracing::info!(%port, interface = want.interface, number = vport.port_no, "carried");
         self.carried.insert(
@@ -211,6 +226,7 @@ impl Carrier {
                 ifindex: link.index,
                 number: vport.port_no,
                 mtu: want.mtu,
+                mtu_before: Some(link.mtu),
             },
         );
         Ok(())
@@ -267,11 +283,17 @@ impl Carrier {
         Some(number)
     }
 
-    fn release(&mut self, port: PortId) -> bool {
+    fn release(&mut self, port: PortId, links: &LinkTable) -> bool {
         let Some(is) = self.carried.remove(&port) else {
             return false;
         };
         tracing::info!(%port, interface = is.interface, number = is.number, "released");
+        if let Some(link) = links
+            .get(&is.interface)
+            .filter(|link| link.index == is.ifindex)
+        {
+            self.set_down(link);
+        }
         self.delete_vport(is.number);
         self.hot.detach(port);
         true
@@ -289,13 +311,36 @@ impl Carrier {
         let Some(is) = self.carried.get_mut(&port) else {
             return;
         };
-        // Noted whatever the kernel says: an MTU that it refuses once it refuses again.
         is.mtu = Some(mtu);
         let Some(link) = links.get(&is.interface).filter(|link| link.mtu != mtu) else {
             return;
         };
+        is.mtu_before = Some(link.mtu);
         if let Err(error) = self.setter.set_mtu(link, mtu) {
             tracing::warn!(%port, %error, "the MTU stays as it is");
+        }
+    }
+
+    fn set_up(&self, port: PortId, links: &LinkTable) {
+        let Some(link) = self
+            .carried
+            .get(&port)
+            .and_then(|is| links.get(&is.interface))
+        else {
+            return;
+        };
+        match self.setter.set_up(link) {
+            Ok(()) => tracing::info!(%port, interface = link.name, "set up: it carries a port"),
+            Err(error) => tracing::debug!(%port, %error, "the interface stays down"),
+        }
+    }
+
+    /// Before its vport goes.
+    pub(super) fn set_down(&self, link: &Link) {
+        match self.setter.set_down(link) {
+            Ok(()) => {}
+            Err(error) if error.is_gone() => {}
+            Err(error) => tracing::warn!(%error, "the interface stays up without a port"),
         }
     }
 

@@ -15,6 +15,7 @@ mod adopt;
 mod answers;
 mod carrier;
 mod desired;
+mod fitness;
 mod plan;
 mod plug_files;
 mod wish;
@@ -39,6 +40,9 @@ pub struct Carried {
     pub ifindex: u32,
     /// The vport's number.
     pub number: u32,
-    /// The MTU that the interface was given.
+    /// The MTU that the interface was given, in bytes.
     pub mtu: Option<u32>,
+    /// The MTU that it had when it was given that one, until it has been seen with it: what the kernel
+    /// refuses once is not asked of it again and again.
+    pub mtu_before: Option<u32>,
 }

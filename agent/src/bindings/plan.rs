@@ -30,6 +30,11 @@ pub enum Step {
         /// In bytes.
         mtu: u32,
     },
+    /// Sets the interface of a port that is carried up again.
+    SetUp {
+        /// The port.
+        port: PortId,
+    },
 }
 
 /// The steps, in their order: what has to go goes first, for an interface may move from one port to another.
@@ -55,8 +60,16 @@ pub fn plan(
     for (&port, want) in desired {
         match carried.get(&port).filter(|is| stays(&port, is)) {
             Some(is) => {
-                if let Some(mtu) = want.mtu.filter(|mtu| is.mtu != Some(*mtu)) {
-                    steps.push(Step::SetMtu { port, mtu });
+                let Some(link) = links.get(&is.interface) else {
+                    continue;
+                };
+                let was_refused = |mtu| is.mtu == Some(mtu) && is.mtu_before == Some(link.mtu);
+                let wrong = want
+                    .mtu
+                    .filter(|mtu| *mtu != link.mtu && !was_refused(*mtu));
+                steps.extend(wrong.map(|mtu| Step::SetMtu { port, mtu }));
+                if !link.up {
+                    steps.push(Step::SetUp { port });
                 }
             }
             None if links.get(&want.interface).is_some() => steps.push(Step::Carry {

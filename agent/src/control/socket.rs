@@ -30,7 +30,7 @@ const FRESH: &str = "agent.new";
 /// Mode of the socket.
 const MODE: u32 = 0o660;
 /// Connections served at a time; more wait.
-const CONNECTIONS: usize = 64;
+const CONNECTIONS: usize = 256;
 /// The longest request in bytes; a trace carries a frame in hex.
 const LONGEST: u64 = 256 << 10;
 /// A request has to come within so long.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use futures::{StreamExt, TryStreamExt};
 use netlink_packet_route::address::AddressAttribute;
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::{Handle, MulticastGroup};
@@ -175,12 +175,15 @@ fn decode(message: &LinkMessage) -> Link {
         index: message.header.index,
         up: flags.contains(LinkFlags::Up),
         carrier: flags.contains(LinkFlags::LowerUp),
+        is_loopback: flags.contains(LinkFlags::Loopback),
+        has_no_ethernet: message.header.link_layer_type != LinkLayerType::Ether,
         ..Link::default()
     };
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name.clone_from(name),
             LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
+            LinkAttribute::Controller(master) => link.master = Some(*master).filter(|of| *of != 0),
             LinkAttribute::Address(bytes) => {
                 let octets = <[u8; 6]>::try_from(bytes.as_slice());
                 link.mac = octets.ok().map(MacAddr::from);
@@ -243,6 +246,7 @@ mod tests {
             name: "tap0".to_owned(),
             mtu: 1450,
             up: true,
+            has_no_ethernet: true,
             ..Link::default()
         };
         assert_eq!(link(tap()), Said::Change(LinkChange::Here(whole)));

@@ -1,7 +1,8 @@
 //! Makes an interface ready to carry a port: no IPv6 of the host's on it, an MTU, up.
 //!
-//! A guest must not reach the hypervisor: an interface that carries a port has no host address. The
-//! kernel gives IPv6 addresses by itself to whatever is up, so IPv6 goes off before that.
+//! A guest must not reach the hypervisor. What a tap brings goes to the host's IP stack unless the datapath takes
+//! it: so an interface is up only while it has a vport. And the kernel gives IPv6 addresses by itself to whatever
+//! is up, so IPv6 goes off before that.
 
 use std::fs;
 use std::io;
@@ -15,8 +16,15 @@ use super::Link;
 
 /// What is done to interfaces. Its methods wait; they are for a thread of their own.
 pub trait SetLinks: Send {
-    /// Makes an interface ready, with an MTU in bytes if one is given.
+    /// Makes an interface ready whose frames the datapath takes by now, with an MTU in bytes if one is
+    /// given.
     fn prepare(&self, link: &Link, mtu: Option<u32>) -> Result<(), LinkError>;
+
+    /// Sets an interface up.
+    fn set_up(&self, link: &Link) -> Result<(), LinkError>;
+
+    /// Sets an interface down: without a vport its frames would go to the host's own IP stack.
+    fn set_down(&self, link: &Link) -> Result<(), LinkError>;
 
     /// Sets an interface's MTU in bytes.
     fn set_mtu(&self, link: &Link, mtu: u32) -> Result<(), LinkError>;
@@ -112,11 +120,15 @@ impl SetLinks for LinkSetter {
         if let Some(mtu) = mtu.filter(|mtu| *mtu != link.mtu) {
             self.set_mtu(link, mtu)?;
         }
-        let mut message = LinkMessage::default();
-        message.header.index = link.index;
-        message.header.flags = LinkFlags::Up;
-        message.header.change_mask = LinkFlags::Up;
-        self.change("set up", link, message)
+        self.set_up(link)
+    }
+
+    fn set_up(&self, link: &Link) -> Result<(), LinkError> {
+        self.change("set up", link, flags(link, LinkFlags::Up))
+    }
+
+    fn set_down(&self, link: &Link) -> Result<(), LinkError> {
+        self.change("set down", link, flags(link, LinkFlags::empty()))
     }
 
     fn set_mtu(&self, link: &Link, mtu: u32) -> Result<(), LinkError> {
@@ -125,6 +137,14 @@ impl SetLinks for LinkSetter {
         message.attributes.push(LinkAttribute::Mtu(mtu));
         self.change("set the MTU of", link, message)
     }
+}
+
+fn flags(link: &Link, up: LinkFlags) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = link.index;
+    message.header.flags = up;
+    message.header.change_mask = LinkFlags::Up;
+    message
 }
 
 fn is_gone(error: &rtnetlink::Error) -> bool {

@@ -24,6 +24,12 @@ pub struct Link {
     pub kind: String,
     /// Its addresses with prefix lengths.
     pub addresses: Vec<String>,
+    /// The index of the bridge, bond or datapath that it belongs to.
+    pub master: Option<u32>,
+    /// It is the host's loopback.
+    pub is_loopback: bool,
+    /// Its frames have no Ethernet header (a tun device, an IP tunnel).
+    pub has_no_ethernet: bool,
 }
 
 /// News of the interfaces.

@@ -131,6 +131,15 @@ impl Hot for Workers {
             .named()
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
+        // What the kernel itself has to say of packets that never came up.
+        let info = self.control().info().unwrap_or_default();
+        for (name, value) in [
+            ("kernel_hits", info.hits),
+            ("kernel_misses", info.missed),
+            ("upcalls_lost", info.lost),
+        ] {
+            all.insert(name.to_owned(), value);
+        }
         let writes = self.control().writes();
         for (name, value) in [
             ("netlink_puts", writes.puts),

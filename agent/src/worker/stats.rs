@@ -14,6 +14,10 @@ use super::tally::Counter;
 /// A flow that no packet has met for so long is deleted.
 const IDLE: Duration = Duration::from_secs(10);
 
+/// A flow that was put so shortly before the dump, in milliseconds, may have been missed by it: the dump is
+/// not begun by the worker, and may have been past the flow's place.
+const SETTLING: u64 = 1_000;
+
 impl Worker {
     /// A dump begins.
     pub(super) fn dump_begins(&mut self) {
@@ -46,7 +50,7 @@ impl Worker {
         let gone: Vec<Ufid> = self
             .table
             .iter()
-            .filter(|(ufid, flow)| flow.since < began && !self.dumped.contains(ufid))
+            .filter(|(ufid, flow)| flow.since.0 + SETTLING < began.0 && !self.dumped.contains(ufid))
             .map(|(ufid, _)| ufid)
             .collect();
         for ufid in gone {

@@ -181,6 +181,7 @@ impl Host {
             index,
             name: name.to_owned(),
             mtu: 1500,
+            up: true,
             ..Link::default()
         };
         self.links.insert(index, link.clone());
@@ -317,6 +318,14 @@ struct Setter;
 
 impl SetLinks for Setter {
     fn prepare(&self, _: &Link, _: Option<u32>) -> Result<(), LinkError> {
+        Ok(())
+    }
+
+    fn set_up(&self, _: &Link) -> Result<(), LinkError> {
+        Ok(())
+    }
+
+    fn set_down(&self, _: &Link) -> Result<(), LinkError> {
         Ok(())
     }
 

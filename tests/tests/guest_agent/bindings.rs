@@ -90,8 +90,10 @@ fn a_plug_while_the_agent_is_down_is_taken_up_when_it_starts() {
         state(&site, "tap-b").is_none()
     })
     .unwrap();
-    let host = site.rest.get(&format!("/ports/{port}")).unwrap()["hostId"].clone();
-    assert!(host.is_null(), "the service still has the port on {host}");
+    wait::until("the service to know", LIMIT, || {
+        site.rest.get(&format!("/ports/{port}")).unwrap()["hostId"].is_null()
+    })
+    .unwrap();
 }
 
 #[test]
@@ -181,6 +183,87 @@ fn a_port_deleted_while_plugged_stops_and_a_later_unplug_succeeds() {
     let links = run(&["ip", "-o", "link"]).unwrap();
     assert!(!links.contains("tap-"), "{links}");
     assert!(links.contains(DATAPATH));
+}
+
+fn is_up(interface: &str) -> bool {
+    run(&["ip", "-o", "link", "show", interface]).is_ok_and(|line| line.contains(",UP"))
+}
+
+#[test]
+fn a_tap_is_up_only_while_it_carries_a_port_or_its_guest_would_reach_the_hypervisor() {
+    let mut site = Site::start("updown").unwrap();
+    let network = site.network("blue").unwrap();
+    let a = site.plug(&network, "tap-a", mac(1)).unwrap();
+    let b = site.plug(&network, "tap-b", mac(2)).unwrap();
+    assert!(is_up("tap-a"));
+    // Somebody sets it down: it carries a port, so it is set up again.
+    run(&["ip", "link", "set", "tap-a", "down"]).unwrap();
+    wait::until("the tap to be up again", LIMIT, || is_up("tap-a")).unwrap();
+    site.rest.delete(&format!("/ports/{}", a.port)).unwrap();
+    wait::until("the tap without a port to be down", LIMIT, || {
+        !is_up("tap-a")
+    })
+    .unwrap();
+    site.agent.kill();
+    let port = cloud::port(&site.rest, &network).unwrap();
+    site.plug_port(&port, "tap-c").unwrap();
+    assert!(
+        !is_up("tap-c"),
+        "up, and nobody is there to take its frames"
+    );
+    site.agent.start_again().unwrap();
+    site.agent_is_ready().unwrap();
+    wait::until("the plug to be taken up", LIMIT, || {
+        state(&site, "tap-c").as_deref() == Some("active")
+    })
+    .unwrap();
+    assert!(is_up("tap-c"));
+    site.agent.stop().unwrap();
+    assert!(is_up("tap-b"), "a restart would be noticed");
+    let config = site.dir.join("agent.toml");
+    let config = config.to_str().unwrap();
+    run(&["weft-agent", "--config", config, "--purge"]).unwrap();
+    assert!(!is_up("tap-b"));
+    drop(b);
+}
+
+#[test]
+fn what_is_the_hosts_own_or_somebody_elses_is_refused_and_left_as_it_was() {
+    let site = Site::start("unfit").unwrap();
+    let network = site.network("blue").unwrap();
+    for words in [
+        "link add tap-host type dummy",
+        "address add 192.168.77.1/24 dev tap-host",
+        "link set tap-host up",
+        "link add tap-bridge type bridge",
+        "link add tap-slave type dummy",
+        "link set tap-slave master tap-bridge",
+        "tuntap add tap-tun mode tun",
+    ] {
+        let words: Vec<&str> = std::iter::once("ip").chain(words.split(' ')).collect();
+        run(&words).unwrap();
+    }
+    let shown = |interface: &str| {
+        let ipv6 = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
+        let link = run(&["ip", "-o", "link", "show", interface]).unwrap();
+        (link, std::fs::read_to_string(ipv6).unwrap())
+    };
+    for (interface, why) in [
+        ("lo", "loopback"),
+        (DATAPATH, "datapath's own device"),
+        ("tap-host", "192.168.77.1/24"),
+        ("tap-slave", "nomaster"),
+        ("tap-tun", "no Ethernet"),
+    ] {
+        let before = shown(interface);
+        let port = cloud::port(&site.rest, &network).unwrap();
+        let words = ["plug", "--port", &port, "--interface", interface];
+        let refused = site.vif(&words).unwrap();
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(1), "{interface}: {said}");
+        assert!(said.contains(why), "{interface}: {said}");
+        assert_eq!(shown(interface), before, "{interface} was changed");
+    }
 }
 
 #[test]

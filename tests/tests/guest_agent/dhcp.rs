@@ -76,7 +76,8 @@ fn udhcpc_gets_renews_by_unicast_releases_and_gets_a_lease_again() {
     let words = ["udhcpc", "-i", "eth0", "-f", "-s", &script];
     let client = Running::start(&vm, &words);
     client.says("lease of 10.0.0.11 obtained from 10.0.0.2", 1);
-    assert_eq!(vm.address().as_deref(), Some("10.0.0.11"));
+    let has_it = || vm.address().as_deref() == Some("10.0.0.11");
+    wait::until("its script to set the address", LIMIT, has_it).unwrap();
     // A renewal is unicast to the server's address, which is learned by ARP.
     client.signal(Signal::SIGUSR1);
     client.says("sending renew to server 10.0.0.2", 1);

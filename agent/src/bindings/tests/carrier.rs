@@ -99,6 +99,16 @@ impl SetLinks for Setter {
         .inspect(|()| self.0.note(format!("prepare {}", link.name)))
     }
 
+    fn set_up(&self, link: &Link) -> Result<(), LinkError> {
+        self.0.note(format!("up {}", link.name));
+        Ok(())
+    }
+
+    fn set_down(&self, link: &Link) -> Result<(), LinkError> {
+        self.0.note(format!("down {}", link.name));
+        Ok(())
+    }
+
     fn set_mtu(&self, link: &Link, mtu: u32) -> Result<(), LinkError> {
         self.0.note(format!("mtu {} {mtu}", link.name));
         Ok(())
@@ -205,21 +215,23 @@ fn desired(of: &[(u32, &str)]) -> BTreeMap<PortId, Desired> {
 }
 
 #[test]
-fn the_hot_path_is_told_before_the_vport_is_there_and_after_it_is_gone() {
+fn the_hot_path_is_told_before_the_vport_is_there_and_after_it_is_gone_and_the_link_is_up_between()
+{
     let mut bench = Bench::new();
     let there = links(&[("tap1", 1)]);
     assert!(bench.settle(&[(1, "tap1")], &there));
     let id = port_id(1);
     let said = [
-        "prepare tap1".to_owned(),
         format!("attach {id}"),
+        "prepare tap1".to_owned(),
         format!("attached {id} 1"),
     ];
     assert_eq!(bench.notes.take(), said);
     assert_eq!(bench.vports(), [("tap1".to_owned(), 1, vec![77])]);
     assert!(!bench.settle(&[(1, "tap1")], &there));
     assert!(bench.settle(&[], &there));
-    assert_eq!(bench.notes.take(), [format!("detach {id}")]);
+    let said = ["down tap1".to_owned(), format!("detach {id}")];
+    assert_eq!(bench.notes.take(), said);
     assert_eq!(bench.vports(), []);
 }
 
@@ -372,9 +384,11 @@ fn of_a_former_run_what_is_wanted_stays_and_the_rest_goes() {
     assert_eq!(bench.vports(), [("tap1".to_owned(), 4, vec![77])]);
     let id = port_id(1);
     let said = [
-        "prepare tap1".to_owned(),
         format!("attach {id}"),
+        "prepare tap1".to_owned(),
         format!("attached {id} 4"),
+        "down tap2".to_owned(),
+        "down tap3".to_owned(),
     ];
     assert_eq!(bench.notes.take(), said);
     // New numbers begin above all that flows name.

@@ -73,6 +73,7 @@ fn links(of: &[(&str, u32)]) -> LinkTable {
         name: name.to_owned(),
         index,
         mtu: 1500,
+        up: true,
         ..Link::default()
     });
     let mut table = LinkTable::default();
@@ -87,6 +88,7 @@ fn carried(of: &[(u32, &str, u32)]) -> BTreeMap<PortId, Carried> {
             ifindex,
             number: n,
             mtu: None,
+            mtu_before: None,
         };
         (port_id(n), is)
     });

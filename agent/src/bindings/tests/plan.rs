@@ -8,7 +8,7 @@ use weft_wire::host::BindingPhase;
 
 use super::{carried, links, port_id};
 use crate::bindings::{Carried, Desired, Step, phase, plan};
-use crate::links::LinkTable;
+use crate::links::{Link, LinkChange, LinkTable};
 
 fn desired(of: &[(u32, &str)]) -> BTreeMap<PortId, Desired> {
     let desired = of.iter().map(|&(n, interface)| {
@@ -121,9 +121,35 @@ fn another_mtu_is_set_once() {
         port: port_id(1),
         mtu: 1400,
     };
-    assert_eq!(plan(&want, &links(&[("tap1", 1)]), &is), [set]);
-    is.get_mut(&port_id(1)).unwrap().mtu = Some(1400);
+    let steps = plan(&want, &links(&[("tap1", 1)]), &is);
+    assert_eq!(steps, std::slice::from_ref(&set));
+    // Asked of the kernel: refused, or the news have not come.
+    let tap = is.get_mut(&port_id(1)).unwrap();
+    (tap.mtu, tap.mtu_before) = (Some(1400), Some(1500));
     assert_eq!(plan(&want, &links(&[("tap1", 1)]), &is), []);
+    // Somebody gives it another one.
+    let changed = |mtu| {
+        let mut table = links(&[]);
+        table.take(LinkChange::Here(Link {
+            mtu,
+            ..links(&[("tap1", 1)]).get("tap1").unwrap().clone()
+        }));
+        table
+    };
+    assert_eq!(plan(&want, &changed(900), &is), [set]);
+    assert_eq!(plan(&want, &changed(1400), &is), []);
+}
+
+#[test]
+fn the_interface_of_a_port_that_is_carried_is_set_up_again() {
+    let is = carried(&[(1, "tap1", 1)]);
+    let mut table = links(&[("tap1", 1)]);
+    assert_eq!(plan(&desired(&[(1, "tap1")]), &table, &is), []);
+    let mut tap = table.get("tap1").unwrap().clone();
+    tap.up = false;
+    table.take(LinkChange::Here(tap));
+    let up = Step::SetUp { port: port_id(1) };
+    assert_eq!(plan(&desired(&[(1, "tap1")]), &table, &is), [up]);
 }
 
 #[test]
@@ -163,10 +189,16 @@ fn apply(steps: &[Step], links: &LinkTable, carried: &mut BTreeMap<PortId, Carri
                     ifindex: link.index,
                     number: 1,
                     mtu: desired.mtu,
+                    mtu_before: Some(link.mtu),
                 };
                 assert_eq!(carried.insert(*port, is), None, "carried twice");
             }
-            Step::SetMtu { port, mtu } => carried.get_mut(port).unwrap().mtu = Some(*mtu),
+            Step::SetMtu { port, mtu } => {
+                let is = carried.get_mut(port).unwrap();
+                is.mtu = Some(*mtu);
+                is.mtu_before = links.get(&is.interface).map(|link| link.mtu);
+            }
+            Step::SetUp { .. } => panic!("all interfaces are up"),
         }
     }
 }
