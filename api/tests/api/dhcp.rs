@@ -95,6 +95,13 @@ fn a_subnets_values_are_checked_and_named_as_the_body_names_them() {
     post("subnetLength", json!(Value::Null)).violates(400, &["subnetLength"]);
     post("subnetLength", json!(16)).expect(201);
     post("subnetPrefix", json!("10.0.0.5")).violates(400, &["subnetPrefix"]);
+    for reserved in ["127.0.0.0", "224.0.1.0"] {
+        post("subnetPrefix", json!(reserved)).violates(400, &["subnetPrefix"]);
+    }
+    let everything = json!({"subnetPrefix": "0.0.0.0", "subnetLength": 0});
+    service
+        .post(&list, everything)
+        .violates(400, &["subnetPrefix"]);
     post("subnetPrefix", json!("fd00::")).violates(400, &["subnetPrefix"]);
     post("defaultGateway", json!("224.0.0.1")).violates(400, &["defaultGateway"]);
     post("dnsServerAddrs", json!(["0.0.0.0"])).violates(400, &["dnsServerAddrs"]);

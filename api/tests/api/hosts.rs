@@ -166,3 +166,16 @@ fn a_report_of_a_host_that_nobody_knows_or_that_is_malformed_is_refused() {
         .call("POST", &state, &[], "{\"revision\": 1} and more")
         .error(400);
 }
+
+#[test]
+fn a_host_that_calls_itself_what_no_name_can_be_is_refused_and_keeps_its_own() {
+    let service = Service::start();
+    let id = service.host("hv1");
+    for bad in ["x".repeat(100_000), "a\0b".to_owned(), "a\nb".to_owned()] {
+        let said = json!({"name": bad, "version": "1", "protocol": 1});
+        service
+            .put(&format!("/weft/v1/hosts/{id}"), said)
+            .violates(400, &["name"]);
+    }
+    assert_eq!(service.show(&format!("/hosts/{id}"))["name"], "hv1");
+}
