@@ -34,7 +34,7 @@ fn wrong_use_and_a_wrong_configuration_end_with_two_and_say_what_is_right() {
         ),
         ("state_dir = 'x'", "state_dir: 'x' must begin with /"),
         ("[metrics]\nlisten = 9464", "expected socket address"),
-        ("log = 'a=b'", "want a level such as info"),
+        ("log = 'a=b'", "is neither a level (error, warn, info"),
     ] {
         let (status, said) = with_config(dir.path(), text);
         assert_eq!(status, Some(2), "{said}");
