@@ -192,9 +192,11 @@ fn a_machine_that_is_no_dhcp_host_is_served_by_the_tenants_own_server() {
     site.plug_port(&port, "tap-b").unwrap();
     let mut stranger = Vm::boot("dhcp-e", "02:00:00:00:00:12").unwrap();
     stranger.attach("tap-b").unwrap();
-    let server = Running::start(&vm, &["busybox", "udhcpd", "-f", &udhcpd_config()]);
+    // udhcpd ends when it finds no address at its start.
     vm.run(&["ip", "addr", "add", "10.0.0.200/24", "dev", "eth0"])
         .unwrap();
+    let server = Running::start(&vm, &["busybox", "udhcpd", "-f", &udhcpd_config()]);
+    server.says("started", 1);
     let got = stranger.udhcpc();
     assert!(got.is_ok(), "{got:?}\n{}", server.said());
     assert_eq!(got.unwrap(), "10.0.0.150");
