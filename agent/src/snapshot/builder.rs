@@ -4,6 +4,8 @@
 //! - *A transaction arrives by half.* Lines are held back until `complete`, and at the beginning of a
 //!   watch until the `complete` that answers the first interest request: before it, of one transaction
 //!   the host's own ports may have come and the bridge not.
+//! - *An object is let go and asked for again* while lines that concern it are under way: they would pass
+//!   for newer than they are. So one interest request is under way at a time.
 //! - *The watch ends in the middle.* What is held back is dropped; the next watch continues from the
 //!   last `complete`. An object that was asked for and has not come is asked for again.
 //! - *The service forgot what the host knows* (`relist`), or has another store. What is known stays in use
@@ -172,11 +174,18 @@ impl Builder {
         }
     }
 
-    /// Follows these objects from now on and no others; the request that says so to the service.
+    /// Follows these objects from now on and no others; the request that says so to the service. None while
+    /// the one before is not answered: to be asked again when it is.
     pub fn follow(&mut self, wanted: &BTreeSet<ObjectId>) -> Option<InterestRequest> {
-        let Watch::Open { asked, .. } = &mut self.watch else {
+        let Watch::Open {
+            asked, answered, ..
+        } = &mut self.watch
+        else {
             return None;
         };
+        if asked != answered {
+            return None;
+        }
         let add: Vec<ObjectId> = wanted.difference(&self.followed).copied().collect();
         let drop: Vec<ObjectId> = self.followed.difference(wanted).copied().collect();
         if add.is_empty() && drop.is_empty() {

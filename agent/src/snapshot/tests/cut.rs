@@ -200,6 +200,14 @@ proptest! {
         for line in service.lines.drain(..) {
             builder.line(line);
         }
+        // What was wanted while a request was under way is asked for now.
+        if let Some(request) = builder.follow(&wanted) {
+            service.interest(request.number, &request.add, &request.drop);
+        }
+        for line in service.lines.drain(..) {
+            builder.line(line);
+        }
+        prop_assert_eq!(&service.interests, &wanted);
         prop_assert!(builder.is_settled());
         let (found, expected) = (builder.snapshot(), service.snapshot());
         prop_assert!(
