@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
+use weft_topology::validate::is_interface_name;
 
 use crate::hot::Limits;
 
@@ -200,7 +201,7 @@ impl Config {
             return Err((
                 "datapath",
                 format!(
-                    "'{}' must have 1 to 15 bytes without '/', ':' and blanks",
+                    "'{}' must have 1 to 15 bytes without '/', ':', '%' and blanks",
                     self.datapath
                 ),
             ));
@@ -284,13 +285,6 @@ impl Default for LimitsSection {
             punts_per_port: 2_000,
         }
     }
-}
-
-/// Whether a name can be a network interface's (`dev_valid_name` of the kernel).
-pub fn is_interface_name(name: &str) -> bool {
-    (1..=15).contains(&name.len())
-        && !matches!(name, "." | "..")
-        && !name.contains(|c: char| matches!(c, '/' | ':') || c.is_whitespace() || c.is_control())
 }
 
 /// Whether a text says what is logged. A bare word that is no level would be read as the name of a

@@ -7,16 +7,6 @@ use std::path::PathBuf;
 /// The mark of a tap that `weft-vif` made, in the interface's alias: only such a tap goes at unplug.
 const ALIAS: &str = "weft-vif";
 
-/// Whether the name can be an interface's (`dev_valid_name` of the kernel) and is no pattern: in the
-/// name of a new device the kernel makes a number of `%d` (`dev_alloc_name`).
-pub fn is_valid_name(name: &str) -> bool {
-    (1..=15).contains(&name.len())
-        && name != "."
-        && name != ".."
-        && !name
-            .contains(|c: char| matches!(c, '/' | ':' | '%') || c.is_whitespace() || c.is_control())
-}
-
 /// Whether the interface is there, in this network namespace.
 pub fn exists(name: &str) -> bool {
     nix::net::if_::if_nametoindex(name).is_ok()
@@ -46,31 +36,4 @@ pub fn is_ours(name: &str) -> bool {
 
 fn alias_of(name: &str) -> PathBuf {
     PathBuf::from("/sys/class/net").join(name).join("ifalias")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_the_kernel_refuses_are_refused_here() {
-        for bad in [
-            "",
-            ".",
-            "..",
-            "a/b",
-            "a b",
-            "a:b",
-            "sixteencharsname",
-            "a\n",
-            "tap%d",
-            "%d",
-            "50%",
-        ] {
-            assert!(!is_valid_name(bad), "{bad:?}");
-        }
-        for good in ["t", "tap0", "tap12345678-90", "fifteen-chars-x"] {
-            assert!(is_valid_name(good), "{good:?}");
-        }
-    }
 }

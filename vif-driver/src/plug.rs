@@ -21,6 +21,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use weft_topology::id::PortId;
+use weft_topology::validate::is_interface_name;
 use weft_wire::control::{PlugResult, Verb};
 use weft_wire::plug_file::{self, PlugFile, Wish};
 
@@ -63,7 +64,7 @@ pub enum Plugged {
 
 /// Plugs an interface into a port.
 pub fn plug(plug: &Plug, places: &Places) -> Result<Plugged, Error> {
-    if !device::is_valid_name(&plug.interface) {
+    if !is_interface_name(&plug.interface) {
         return Err(Error::InterfaceName(plug.interface.clone()));
     }
     let made = !device::exists(&plug.interface);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use weft_topology::id::PortId;
+use weft_topology::validate::is_interface_name;
 use weft_wire::control::{BindingInfo, Verb};
 use weft_wire::host::BindingPhase;
 use weft_wire::plug_file::{PlugFile, Wish};
@@ -15,7 +16,7 @@ use crate::{device, link};
 
 /// Releases an interface, and deletes it if it is a tap that this program made.
 pub fn unplug(interface: &str, places: &Places, limit: Duration) -> Result<(), Error> {
-    if !device::is_valid_name(interface) {
+    if !is_interface_name(interface) {
         return Err(Error::InterfaceName(interface.to_owned()));
     }
     release(interface, places, limit)?;

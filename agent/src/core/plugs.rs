@@ -10,12 +10,12 @@
 use std::time::{Duration, Instant};
 
 use weft_topology::id::PortId;
+use weft_topology::validate::is_interface_name;
 use weft_wire::control::{Failure, FailureCode, PlugResult};
 
 use super::Core;
 use super::message::Answer;
 use super::waiters::Waiter;
-use crate::config::is_interface_name;
 use crate::service::{Refusal, ServiceError};
 
 impl Core {

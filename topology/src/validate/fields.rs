@@ -266,8 +266,9 @@ fn is_reserved(addr: Ipv4Addr, net: Ipv4Net) -> bool {
     net.prefix_len() <= 30 && (addr == net.network() || addr == net.broadcast())
 }
 
-/// `dev_valid_name` of the kernel, without the names that it takes for patterns (`%d`).
-fn is_interface_name(name: &str) -> bool {
+/// Whether a name can be a network interface's: 1 to 15 bytes (`dev_valid_name` of the kernel), without
+/// those that the kernel takes for patterns (`%d`).
+pub fn is_interface_name(name: &str) -> bool {
     let forbidden = |c: char| matches!(c, '/' | ':' | '%') || c.is_whitespace() || c.is_control();
     (1..=15).contains(&name.len()) && name != "." && name != ".." && !name.contains(forbidden)
 }
@@ -277,10 +278,25 @@ mod tests {
     use super::is_interface_name;
 
     #[test]
-    fn a_name_that_the_kernel_takes_for_a_pattern_is_refused() {
-        assert!(is_interface_name("tap0"));
-        for pattern in ["%d", "tap%d", "50%", "%"] {
-            assert!(!is_interface_name(pattern), "{pattern:?}");
+    fn names_that_the_kernel_refuses_or_takes_for_patterns_are_refused_here() {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "a b",
+            "a:b",
+            "sixteencharsname",
+            "a\n",
+            "tap%d",
+            "%d",
+            "50%",
+            "%",
+        ] {
+            assert!(!is_interface_name(bad), "{bad:?}");
+        }
+        for good in ["t", "tap0", "tap12345678-90", "fifteen-chars-x"] {
+            assert!(is_interface_name(good), "{good:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ mod chain;
 mod fields;
 mod names;
 
-pub use fields::{MAX_TUNNEL_KEY, MAX_VLAN, MIN_MTU};
+pub use fields::{MAX_TUNNEL_KEY, MAX_VLAN, MIN_MTU, is_interface_name};
 pub use names::MAX_NAME;
 
 use std::fmt;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use weft_topology::id::PortId;
+use weft_topology::validate::is_interface_name;
 use weft_vif_driver::places::{CONFIG, Places};
 use weft_vif_driver::plug::{self, Plug, Plugged};
 use weft_vif_driver::tap::TapOptions;
-use weft_vif_driver::{Error, agent, device, unplug};
+use weft_vif_driver::{Error, agent, unplug};
 use weft_wire::control::Verb;
 
 /// Plug network interfaces into Weft's virtual ports.
@@ -153,7 +154,7 @@ fn run_plug(args: PlugArgs) -> Result<(), Error> {
 }
 
 fn run_script(interface: String, place: &Place) -> Result<(), Error> {
-    if !device::is_valid_name(&interface) {
+    if !is_interface_name(&interface) {
         return Err(Error::InterfaceName(interface));
     }
     let places = place.find()?;
