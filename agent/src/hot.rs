@@ -114,6 +114,9 @@ pub trait Hot: Send + Sync {
     /// waits for nobody but the kernel.
     fn counters(&self) -> BTreeMap<String, u64>;
 
+    /// Waits until every worker has passed its loop; fails when one does not within five seconds.
+    fn pulse(&self) -> Result<(), HotError>;
+
     /// How many flows the workers have in the kernel; never waits.
     fn flow_count(&self) -> usize;
 

@@ -35,4 +35,5 @@ pub mod metrics;
 pub mod purge;
 pub mod service;
 pub mod snapshot;
+pub mod supervision;
 pub mod worker;

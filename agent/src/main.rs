@@ -14,6 +14,7 @@ use weft_agent::control::{ControlSocket, Peers};
 use weft_agent::core::{self, Ended, Message};
 use weft_agent::identity::Identity;
 use weft_agent::lock::Locks;
+use weft_agent::supervision::Supervision;
 use weft_agent::{files, metrics, purge, worker};
 
 /// Runs virtual networks on this host: binds interfaces to virtual ports and keeps the kernel's flows.
@@ -110,9 +111,11 @@ fn serve(config: &Config, identity: Identity, runtime: &tokio::runtime::Runtime)
     runtime.spawn(socket.serve(peers.clone()));
     runtime.spawn(metrics::serve(
         config.metrics.listen,
-        peers,
+        peers.clone(),
         started.ready.clone(),
     ));
+    let supervision = Supervision::begin(&peers, runtime.handle())
+        .context("start the thread that tells the service manager")?;
     let thread = started.thread;
     let mut ended = runtime.spawn_blocking(move || thread.join());
     runtime.block_on(async {
@@ -122,6 +125,7 @@ fn serve(config: &Config, identity: Identity, runtime: &tokio::runtime::Runtime)
             broken = &mut ended => return broken_off(broken),
         };
         tracing::info!(signal = told, "stopping; datapath and flows stay");
+        supervision.stopping();
         let _ = started.sender.send(Message::Stop);
         match tokio::time::timeout(FAREWELL, ended).await {
             Ok(_) => Ok(()),

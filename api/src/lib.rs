@@ -21,3 +21,4 @@ mod weft;
 
 pub mod config;
 pub mod server;
+pub mod supervision;

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use weft_api::config::Config;
 use weft_api::server::Server;
+use weft_api::supervision;
 
 /// The topology service of Weft: MidoNet's REST API, and the watch that agents follow.
 ///
@@ -75,9 +76,11 @@ fn run(config: &Config) -> anyhow::Result<()> {
                 _ = interrupt.recv() => {}
             }
             tracing::info!("stopping");
+            supervision::stopping();
         };
         let server = Server::start(config).await?;
         tracing::info!(listen = %server.addr()?, store = %config.store.path.display(), "ready");
+        supervision::begin(server.addr()?, server.store());
         server.run(stop).await?;
         Ok(())
     })

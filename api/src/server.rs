@@ -120,6 +120,11 @@ impl Server {
         self.listener.local_addr()
     }
 
+    /// The store that it serves.
+    pub fn store(&self) -> Arc<dyn Store> {
+        self.service.store.clone()
+    }
+
     /// Serves until `stop` is ready, or the store fails for good.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         let router = router(&self.service);

@@ -154,6 +154,10 @@ impl Hot for Workers {
         all
     }
 
+    fn pulse(&self) -> Result<(), HotError> {
+        self.ask_all("pass the loop", |_| ()).map(drop)
+    }
+
     fn flow_count(&self) -> usize {
         self.shared.flow_count()
     }

@@ -136,6 +136,13 @@ impl Hot for Noting {
         [("upcalls".to_owned(), 5)].into()
     }
 
+    fn pulse(&self) -> Result<(), HotError> {
+        match self.0.is_slow.load(Ordering::Relaxed) {
+            true => Err(HotError::Stopped { attempt: "pulse" }),
+            false => Ok(()),
+        }
+    }
+
     fn flow_count(&self) -> usize {
         0
     }

@@ -5,9 +5,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use sd_notify::NotifyState;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -17,6 +18,7 @@ use weft_agent::core::{Machine, Message, Reopen, Started, start_on};
 use weft_agent::identity::Identity;
 use weft_agent::links::{Link, LinkChange, LinkError, SetLinks};
 use weft_agent::metrics;
+use weft_agent::supervision::Supervision;
 use weft_ovs::{Datapath, MemoryDatapath};
 use weft_topology::id::PortId;
 
@@ -132,6 +134,19 @@ impl Host {
         let agent = self.agent.as_ref().unwrap();
         let (peers, ready) = (agent.peers.clone(), agent.started.ready.clone());
         agent.runtime.spawn(metrics::serve(listen, peers, ready));
+    }
+
+    /// Puts the agent under a service manager, which is told there.
+    pub(crate) fn supervise(&self, watchdog: Duration, told: mpsc::Sender<String>) -> Supervision {
+        let agent = self.agent.as_ref().unwrap();
+        let told = std::sync::Mutex::new(told);
+        let tell = move |state: &[NotifyState<'_>]| {
+            let words: Vec<String> = state.iter().map(ToString::to_string).collect();
+            // The test may be over.
+            let _ = told.lock().unwrap().send(words.join(" "));
+        };
+        let runtime = agent.runtime.handle();
+        Supervision::begin_with(&agent.peers, runtime, Some(watchdog), tell).unwrap()
     }
 
     /// The control side ends, and what is around it goes on.

@@ -13,6 +13,7 @@ mod requests;
 mod restart;
 mod scripted;
 mod service;
+mod supervision;
 mod watches;
 
 use std::time::{Duration, Instant};

@@ -25,7 +25,7 @@ use crate::model::document::DocumentError;
 
 /// Shared by all requests.
 pub(crate) struct Service {
-    store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn Store>,
     /// Published by the follow task.
     current: watch::Sender<Arc<Model>>,
     head: Mutex<write::Head>,

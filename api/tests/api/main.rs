@@ -10,6 +10,7 @@ mod crash;
 mod dhcp;
 mod hostile;
 mod hosts;
+mod manager;
 mod media;
 mod midonet_cli;
 mod ports;

@@ -81,6 +81,10 @@ impl Hot for Notes {
         BTreeMap::new()
     }
 
+    fn pulse(&self) -> Result<(), HotError> {
+        Ok(())
+    }
+
     fn flow_count(&self) -> usize {
         0
     }
