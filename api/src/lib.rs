@@ -12,7 +12,9 @@
 //! What it does not do: it never looks at a packet or a kernel; what a host says of itself (interfaces,
 //! which ports its kernel carries) is passed on as reported.
 
+mod backup;
 mod error;
+mod file;
 mod http;
 mod model;
 mod resources;

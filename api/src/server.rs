@@ -30,6 +30,7 @@ use weft_store::{Embedded, OpenError, Options, Store};
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::http::arrival::{self, Gate};
+use crate::http::bulk::{self, Bulk};
 use crate::http::limits::{self, Limits};
 use crate::http::urls::BASE_PATH;
 use crate::service::{Service, StartError};
@@ -218,9 +219,17 @@ fn router(service: &Arc<Service>) -> Router {
     let unlimited = Router::new()
         .nest(weft::PATH, weft::watch_routes())
         .nest(&format!("{BASE_PATH}{}", weft::PATH), weft::watch_routes());
+    let bulk = Router::new()
+        .nest(weft::PATH, weft::bulk_routes())
+        .nest(&format!("{BASE_PATH}{}", weft::PATH), weft::bulk_routes())
+        .layer(middleware::from_fn_with_state(
+            Arc::new(Bulk::new(service)),
+            bulk::receive,
+        ));
     let routes = limited
         .merge(unlimited)
         .layer(middleware::from_fn_with_state(gate, arrival::receive))
+        .merge(bulk)
         .fallback(async |uri: Uri| ApiError::NotFound(format!("there is no {}", uri.path())))
         .method_not_allowed_fallback(async |request: Request| {
             let (method, path) = (request.method(), request.uri().path());

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 use weft_topology::id::PortId;
+
+use crate::verbs::trace::Which;
 
 /// Look into and drive Weft's virtual networks.
 ///
-/// Exit status: 0 done, 1 failed, 2 wrong use, 3 timed out.
+/// Exit status: 0 done, 1 failed, 2 wrong use, 3 timed out; of diff also 4: something differs.
 #[derive(Debug, Parser)]
 #[command(name = "weft", version)]
 pub struct Cli {
@@ -52,19 +55,86 @@ pub enum Verb {
     ///
     /// For example: weft trace PORT from=02:00:00:00:00:01 to=ff:ff:ff:ff:ff:ff arp=request
     /// sender=10.0.0.1 target=10.0.0.2
+    ///
+    /// Or it is read from a capture, pcap or pcapng: weft trace PORT --pcap FILE --packet 3
     #[command(verbatim_doc_comment)]
     Trace {
         /// The virtual port that it comes in by.
         port: PortId,
         /// The packet.
-        #[arg(required = true, value_name = "KEY=VALUE")]
-        packet: Vec<String>,
+        #[arg(required_unless_present = "pcap", value_name = "KEY=VALUE")]
+        words: Vec<String>,
+        /// A capture of Ethernet frames.
+        #[arg(long, value_name = "FILE", conflicts_with = "words")]
+        pcap: Option<PathBuf>,
+        /// Which of them: a number from 1 on, or all.
+        #[arg(long, value_name = "N|all", default_value = "all", requires = "pcap")]
+        packet: Which,
     },
     /// Wait until every live host has in force what was newest when this began.
     Sync {
         /// How long to wait, in seconds.
         #[arg(long, value_name = "S", default_value_t = 60)]
         timeout: u64,
+    },
+    /// Make the topology what a file says; what differs is shown first, and asked for.
+    ///
+    /// Everything is done in one transaction, or nothing. What an earlier version of the file (by its
+    /// name) made and this one does not name is removed; what no file named is left alone.
+    Apply {
+        /// The topology file (TOML), or - for stdin.
+        file: PathBuf,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+        /// Show what differs, and change nothing.
+        #[arg(long, conflicts_with = "yes")]
+        dry_run: bool,
+    },
+    /// Show what a topology file would change. Exit status 4 if it is anything.
+    Diff {
+        /// The topology file (TOML), or - for stdin.
+        file: PathBuf,
+    },
+    /// Write what there is as a topology file.
+    Export {
+        /// Where to; by default to stdout.
+        file: Option<PathBuf>,
+        /// Only what the file of this name made.
+        #[arg(long)]
+        name: Option<String>,
+        /// With the interfaces that ports are bound to.
+        #[arg(long)]
+        bindings: bool,
+    },
+    /// Forget that a topology file made what it made; the objects stay, and are nobody's.
+    Forget {
+        /// The file's name, as weft show files lists it.
+        name: String,
+    },
+    /// Keep everything in the service's store, as of one moment, in a file.
+    Backup {
+        /// Where to, or - for stdout.
+        file: PathBuf,
+    },
+    /// Put back what a backup has; what it replaces is shown first, and asked for.
+    ///
+    /// Done in one transaction while the service runs. Hosts that live, and the interfaces that carry
+    /// ports now, stay as they are.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+        /// Check the backup, show what it would replace, and change nothing.
+        #[arg(long, conflicts_with = "yes")]
+        dry_run: bool,
+    },
+    /// Print a script by which a shell completes this program's words.
+    Completion {
+        /// Which shell.
+        shell: Shell,
     },
 }
 
@@ -77,6 +147,8 @@ pub enum Show {
     Bridges,
     /// Virtual ports, from the service.
     Ports,
+    /// Topology files that were applied, from the service.
+    Files,
     /// Interfaces of this host and the ports that they carry.
     Bindings,
     /// Flows in this host's kernel.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use weft_wire::control::{Failure, FailureCode};
 
+use crate::capture_file::CaptureError;
 use crate::frame::FrameError;
 
 /// A verb that failed.
@@ -69,6 +70,56 @@ pub enum Error {
     /// The packet to trace cannot be made.
     #[error("cannot make the packet: {0}")]
     Frame(#[from] FrameError),
+    /// The capture to trace cannot be read.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// Some packets of a capture are none that can be traced.
+    #[error("{refused} of {all} packets could not be traced")]
+    Untraced {
+        /// How many.
+        refused: u64,
+        /// Of how many.
+        all: u64,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}; what was there before stays", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no topology file.
+    #[error("{}: {problem}", path.display())]
+    TopologyFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        problem: String,
+    },
+    /// What the file says is not what there is: no failure, but a status of its own.
+    #[error("the topology is not what the file says")]
+    Differs,
+    /// Nobody can be asked, and nobody has agreed.
+    #[error(
+        "{verb} asks before it changes anything, and here it cannot ask (stdin is no terminal, or --json): \
+         look by weft {verb} --dry-run FILE, then do it by weft {verb} --yes FILE"
+    )]
+    Unasked {
+        /// The verb.
+        verb: &'static str,
+    },
+    /// The person who was asked said no.
+    #[error("nothing was changed")]
+    Declined,
     /// Hosts did not follow in time.
     #[error("after {seconds} s not all hosts have revision {revision} in force; behind: {hosts}")]
     Lagging {
@@ -82,12 +133,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// Exit status: 3 timed out, 1 failed.
+    /// Exit status: 1 failed, 2 wrong use, 3 timed out, 4 it differs.
     pub fn exit_status(&self) -> u8 {
         match self {
             Error::Lagging { .. } => 3,
             Error::Refused(failure) if failure.code == FailureCode::TimedOut => 3,
-            Error::Frame(_) => 2,
+            Error::Frame(_) | Error::TopologyFile { .. } | Error::Unasked { .. } => 2,
+            Error::Differs => 4,
             _ => 1,
         }
     }

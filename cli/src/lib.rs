@@ -5,7 +5,8 @@
 //!
 //! ```text
 //!  weft status, show flows|drops|macs|bindings, trace ──▶ control socket ──▶ agent
-//!  weft show hosts|bridges|ports, sync ─────────────────▶ REST ────────────▶ service
+//!  weft show hosts|bridges|ports|files, sync ───────────▶ REST ────────────▶ service
+//!  weft apply, diff, export, forget, backup, restore ───▶ REST ────────────▶ service
 //! ```
 //!
 //! What it does not do: it keeps no state and decides nothing. A blocking program: one question, one
@@ -14,9 +15,13 @@
 pub mod agent;
 pub mod api;
 pub mod args;
+pub mod capture_file;
+pub mod confirm;
 pub mod error;
+pub mod files;
 pub mod frame;
 pub mod output;
+pub mod progress;
 pub mod verbs;
 
 pub use error::Error;

@@ -7,8 +7,11 @@
 //! What it does not do: no I/O. Readers ignore fields they do not know (a neighbour may be one
 //! version newer); in requests to the control socket unknown fields are refused.
 
+pub mod apply;
+pub mod backup;
 pub mod control;
 pub mod host;
 pub mod plug_file;
 pub mod sync;
+pub mod topology_file;
 pub mod watch;

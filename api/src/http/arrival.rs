@@ -96,7 +96,7 @@ impl Gate {
 
 /// Whether a web page of another site sends this. A browser lets every page that its user looks at send
 /// requests to loopback addresses, and says so in `Origin`; programs send none.
-fn is_of_another_site(request: &Request) -> bool {
+pub(super) fn is_of_another_site(request: &Request) -> bool {
     let headers = request.headers();
     let Some(origin) = headers.get(header::ORIGIN) else {
         return false;

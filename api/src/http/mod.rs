@@ -2,6 +2,7 @@
 
 pub(crate) mod arrival;
 pub(crate) mod body;
+pub(crate) mod bulk;
 pub(crate) mod call;
 pub(crate) mod limits;
 pub(crate) mod media;

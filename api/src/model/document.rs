@@ -1,5 +1,9 @@
-//! How the topology lies in the store: one document an object, under `KIND/ID`, and the counters.
+//! How the topology lies in the store: one document an object, under `KIND/ID`, the counters, and one a
+//! topology file that was applied, under `file/NAME`.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use weft_store::{Change as StoreChange, Entry, Op};
 use weft_topology::{Change, Object, ObjectId};
 
@@ -20,7 +24,19 @@ pub(crate) enum Document {
     Object(Change),
     /// A counter has this value.
     Counter(Counter, u64),
+    /// A topology file of this name manages these objects; `None`: it is forgotten.
+    File(String, Option<FileRecord>),
 }
+
+/// What is remembered of a topology file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileRecord {
+    /// What it manages, by what the file calls it.
+    pub(crate) objects: BTreeMap<String, ObjectId>,
+}
+
+/// Below this key are the records of files.
+const FILES: &str = "file/";
 
 /// Why a document cannot be understood.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +80,11 @@ pub(crate) fn read(entry: &Entry) -> Result<Document, DocumentError> {
             .map_err(|_| content("no number".into()))?;
         return Ok(Document::Counter(counter, value));
     }
+    if let Some(name) = entry.key.strip_prefix(FILES) {
+        let record =
+            serde_json::from_str(&entry.json).map_err(|error| content(error.to_string()))?;
+        return Ok(Document::File(name.to_owned(), Some(record)));
+    }
     let object: Object =
         serde_json::from_str(&entry.json).map_err(|error| content(error.to_string()))?;
     if object.id().to_string() != entry.key {
@@ -77,6 +98,9 @@ pub(crate) fn read_change(change: &StoreChange) -> Result<Document, DocumentErro
     match change {
         StoreChange::Put(entry) => read(entry),
         StoreChange::Deleted { key, .. } => {
+            if let Some(name) = key.strip_prefix(FILES) {
+                return Ok(Document::File(name.to_owned(), None));
+            }
             let id: ObjectId = key.parse().map_err(|_| DocumentError::Content {
                 key: key.clone(),
                 problem: "its key is no object's".into(),
@@ -103,6 +127,14 @@ pub(crate) fn write(document: &Document) -> Op {
             schema: SCHEMA,
             json: value.to_string(),
         },
+        Document::File(name, Some(record)) => Op::Put {
+            key: format!("{FILES}{name}"),
+            schema: SCHEMA,
+            json: serde_json::json!(record).to_string(),
+        },
+        Document::File(name, None) => Op::Delete {
+            key: format!("{FILES}{name}"),
+        },
     }
 }
 
@@ -113,7 +145,7 @@ impl Document {
     pub(crate) fn object_id(&self) -> Option<ObjectId> {
         match self {
             Document::Object(change) => Some(change.id()),
-            Document::Counter(..) => None,
+            Document::Counter(..) | Document::File(..) => None,
         }
     }
 }

@@ -7,12 +7,13 @@ pub(crate) mod document;
 pub(crate) mod tunnel_key;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use imbl::OrdMap;
 use weft_store::{Listing, Revision};
 use weft_topology::{Change, Object, ObjectId, Topology};
 
-use document::{Counter, Document, DocumentError};
+use document::{Counter, Document, DocumentError, FileRecord};
 
 /// One version of the topology.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,7 @@ pub(crate) struct Model {
     /// The revision that wrote each object last.
     revisions: OrdMap<ObjectId, Revision>,
     counters: OrdMap<Counter, u64>,
+    files: OrdMap<String, Arc<FileRecord>>,
 }
 
 /// A document of the store that changed, and the revision that changed it.
@@ -50,7 +52,7 @@ impl Model {
         model.note(&documents, revision);
         let changes = documents.iter().filter_map(|(_, document)| match document {
             Document::Object(change) => Some(change.clone()),
-            Document::Counter(..) => None,
+            Document::Counter(..) | Document::File(..) => None,
         });
         match self.topology.apply(changes) {
             Ok(applied) => model.topology = applied.topology,
@@ -70,7 +72,7 @@ impl Model {
                         Document::Object(Change::Gone(id)) => {
                             objects.remove(&id);
                         }
-                        Document::Counter(..) => {}
+                        Document::Counter(..) | Document::File(..) => {}
                     }
                 }
                 model.topology = objects.into_values().collect();
@@ -98,6 +100,16 @@ impl Model {
         self.counters.get(&counter).copied().unwrap_or(0)
     }
 
+    /// What is remembered of a topology file.
+    pub(crate) fn file(&self, name: &str) -> Option<&Arc<FileRecord>> {
+        self.files.get(name)
+    }
+
+    /// The topology files that are remembered, by name.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&String, &Arc<FileRecord>)> {
+        self.files.iter()
+    }
+
     fn note(&mut self, documents: &[Changed], revision: Revision) {
         self.revision = revision;
         for (written, document) in documents {
@@ -110,6 +122,12 @@ impl Model {
                 }
                 Document::Counter(counter, value) => {
                     self.counters.insert(*counter, *value);
+                }
+                Document::File(name, Some(record)) => {
+                    self.files.insert(name.clone(), Arc::new(record.clone()));
+                }
+                Document::File(name, None) => {
+                    self.files.remove(name);
                 }
             }
         }

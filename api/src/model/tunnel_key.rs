@@ -22,7 +22,9 @@ pub(crate) fn number(model: &Model, changes: &mut [Change]) -> Result<Option<Doc
         if let Change::Put(Object::Port(port)) = change
             && port.tunnel_key == UNNUMBERED
         {
-            last = next_free(model, last)?;
+            last = next_free(last.into(), |key| {
+                model.topology.port_by_tunnel_key(key).is_some()
+            })?;
             *change = Change::Put(
                 Port {
                     tunnel_key: last,
@@ -36,11 +38,13 @@ pub(crate) fn number(model: &Model, changes: &mut [Change]) -> Result<Option<Doc
     Ok(moved.then(|| Document::Counter(Counter::TunnelKey, last.into())))
 }
 
-fn next_free(model: &Model, last: u32) -> Result<u32, ApiError> {
+/// The number after `last` that is not taken.
+pub(crate) fn next_free(last: u64, is_taken: impl Fn(u32) -> bool) -> Result<u32, ApiError> {
+    let last = u32::try_from(last).unwrap_or(MAX_TUNNEL_KEY);
     let upwards = last.saturating_add(1)..=MAX_TUNNEL_KEY;
     let from_the_start = 1..=last.min(MAX_TUNNEL_KEY);
     upwards
         .chain(from_the_start)
-        .find(|key| model.topology.port_by_tunnel_key(*key).is_none())
+        .find(|key| !is_taken(*key))
         .ok_or_else(|| ApiError::Conflict("all numbers for ports in tunnels are in use".into()))
 }

@@ -49,7 +49,8 @@ impl Service {
     }
 }
 
-fn bound(
+/// The changes that bind a port. `present` says whether the host has an interface now.
+pub(crate) fn bound(
     model: &Model,
     id: PortId,
     wanted: &Binding,

@@ -15,10 +15,14 @@ pub(crate) mod hosts;
 pub(crate) mod streams;
 mod write;
 
+pub(crate) use write::Planned;
+#[cfg(test)]
+pub(crate) use write::transaction;
+
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, watch};
-use weft_store::{Store, StoreError};
+use weft_store::{Listing, Store, StoreError};
 
 use crate::model::Model;
 use crate::model::document::DocumentError;
@@ -80,6 +84,11 @@ impl Service {
     /// Turns true when the service stops.
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
         self.stopping.subscribe()
+    }
+
+    /// Everything in the store, as of one revision.
+    pub(crate) async fn listing(&self) -> Result<Listing, StoreError> {
+        self.store.list("").await
     }
 
     /// The name of the store.

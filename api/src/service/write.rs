@@ -39,6 +39,15 @@ impl Head {
     }
 }
 
+/// What a transaction shall do.
+#[derive(Debug, Default)]
+pub(crate) struct Planned {
+    /// Changes of objects; what follows from them is added.
+    pub(crate) changes: Vec<Change>,
+    /// Other documents.
+    pub(crate) documents: Vec<Document>,
+}
+
 impl Service {
     /// Makes the changes that `plan` finds, with all that follows from them. Returns what else
     /// `plan` returned, when the changes are durable and visible. `plan` may be called several times.
@@ -54,12 +63,25 @@ impl Service {
         &self,
         plan: impl Fn(&Model) -> Result<(Vec<Change>, T), ApiError>,
     ) -> Result<(T, Revision), ApiError> {
+        self.write_planned(|model| {
+            let (changes, value) = plan(model)?;
+            let documents = Vec::new();
+            Ok((Planned { changes, documents }, value))
+        })
+        .await
+    }
+
+    /// The same for a transaction that changes other documents, too.
+    pub(crate) async fn write_planned<T>(
+        &self,
+        plan: impl Fn(&Model) -> Result<(Planned, T), ApiError>,
+    ) -> Result<(T, Revision), ApiError> {
         let mut moved = None;
         for _ in 0..ATTEMPTS {
             let mut head = self.head.lock().await;
             let model = head.model.clone();
-            let (changes, value) = plan(&model)?;
-            let Some((txn, next)) = transaction(&model, changes)? else {
+            let (planned, value) = plan(&model)?;
+            let Some((txn, next)) = transaction(&model, planned)? else {
                 drop(head);
                 self.visible(model.revision).await?;
                 return Ok((value, model.revision));
@@ -115,16 +137,24 @@ impl Service {
 }
 
 /// The transaction that makes changes, and the model with it; `None` when they change nothing.
-fn transaction(model: &Model, mut changes: Vec<Change>) -> Result<Option<(Txn, Model)>, ApiError> {
+pub(crate) fn transaction(
+    model: &Model,
+    planned: Planned,
+) -> Result<Option<(Txn, Model)>, ApiError> {
+    let Planned {
+        mut changes,
+        documents: others,
+    } = planned;
     let counter = tunnel_key::number(model, &mut changes)?;
     let applied = model.topology.apply(changes)?;
-    if applied.changes.is_empty() {
+    if applied.changes.is_empty() && others.is_empty() {
         return Ok(None);
     }
     let documents: Vec<Document> = applied
         .changes
         .into_iter()
         .map(Document::Object)
+        .chain(others)
         .chain(counter)
         .collect();
     let txn = Txn {

@@ -1,6 +1,8 @@
 //! `/weft/v1`: what agents and operators ask beyond MidoNet's API. The messages are in `weft-wire`.
 
+mod backups;
 mod bindings;
+mod files;
 mod interest;
 mod ports;
 mod registration;
@@ -21,7 +23,7 @@ use crate::resources::App;
 /// Below which path these lie, at the root and below the base path.
 pub(crate) const PATH: &str = "/weft/v1";
 
-/// All of them but the watch, below [`PATH`].
+/// Most of them, below [`PATH`].
 pub(crate) fn routes() -> Router<App> {
     const HOST: &str = "/hosts/{host}";
     Router::new()
@@ -35,6 +37,17 @@ pub(crate) fn routes() -> Router<App> {
         )
         .route("/ports", get(ports::find))
         .route("/sync", get(sync::status))
+}
+
+/// Those with much to send or to answer, which need more room and time than others.
+pub(crate) fn bulk_routes() -> Router<App> {
+    Router::new()
+        .route("/apply", post(files::apply))
+        .route("/export", get(files::export))
+        .route("/files", get(files::list))
+        .route("/files/{file}", delete(files::forget))
+        .route("/backup", get(backups::backup))
+        .route("/restore", post(backups::restore))
 }
 
 /// The watch alone, which lasts as long as its reader.

@@ -1,5 +1,9 @@
 //! One file a verb.
 
+pub mod apply;
+pub mod backup;
+pub mod completion;
+pub mod export;
 pub mod show;
 pub mod status;
 pub mod sync;
@@ -18,7 +22,27 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.verb {
         Verb::Status => status::run(&agent, form),
         Verb::Show { what } => show::run(what, &agent, &api, form),
-        Verb::Trace { port, packet } => trace::run(port, &packet, &agent, form),
+        Verb::Trace {
+            port,
+            pcap: Some(path),
+            packet,
+            ..
+        } => trace::capture(port, &path, packet, &agent, form),
+        Verb::Trace { port, words, .. } => trace::run(port, &words, &agent, form),
         Verb::Sync { timeout } => sync::run(timeout, &api, form),
+        Verb::Apply { file, yes, dry_run } => apply::apply(&file, yes, dry_run, &api, form),
+        Verb::Diff { file } => apply::diff(&file, &api, form),
+        Verb::Export {
+            file,
+            name,
+            bindings,
+        } => export::export(file.as_deref(), name.as_deref(), bindings, &api, form),
+        Verb::Forget { name } => export::forget(&name, &api, form),
+        Verb::Backup { file } => backup::backup(&file, &api, form),
+        Verb::Restore { file, yes, dry_run } => backup::restore(&file, yes, dry_run, &api, form),
+        Verb::Completion { shell } => {
+            completion::run(shell);
+            Ok(())
+        }
     }
 }

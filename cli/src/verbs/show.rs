@@ -28,6 +28,10 @@ pub fn run(what: Show, agent: &Agent, api: &Api, form: Form) -> Result<(), Error
             );
         }
         Show::Ports => ports(api, form)?,
+        Show::Files => {
+            let files: Vec<Value> = api.read_weft("/files")?;
+            objects("topology files", &files, &["name", "objects"], form);
+        }
         Show::Bindings => bindings(&agent.list(Verb::Bindings)?, form),
         Show::Flows { port } => flows(&agent.list(Verb::Flows { port })?, form),
         Show::Drops { port } => drops(&agent.list(Verb::Drops { port })?, form),

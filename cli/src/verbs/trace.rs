@@ -1,22 +1,172 @@
-//! `weft trace`: a packet's walk.
+//! `weft trace`: a packet's walk, or the walks of those in a capture.
 
+use std::io::Write;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde_json::json as object;
 use weft_topology::id::PortId;
-use weft_wire::control::{TraceResult, Verb};
+use weft_wire::control::{FailureCode, TraceResult, Verb};
 
 use crate::agent::Agent;
+use crate::capture_file::{self, Frame};
 use crate::error::Error;
 use crate::frame;
-use crate::output::{Form, json, line};
+use crate::output::{Form, json, line, table};
+use crate::progress::Progress;
+
+/// Which packets of a capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All of them.
+    All,
+    /// One, from 1 on.
+    One(u64),
+}
+
+impl FromStr for Which {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.parse().ok().filter(|number| *number > 0);
+        match (text, number) {
+            ("all", _) => Ok(Which::All),
+            (_, Some(number)) => Ok(Which::One(number)),
+            _ => Err("want all, or a packet's number from 1 on".to_owned()),
+        }
+    }
+}
 
 /// Makes the packet, asks and shows.
 pub fn run(port: PortId, words: &[String], agent: &Agent, form: Form) -> Result<(), Error> {
-    let bytes = frame::from_words(words)?;
-    let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let trace: TraceResult = agent.one(Verb::Trace { port, frame: hex })?;
-    if form == Form::Json {
-        json(&trace);
-        return Ok(());
+    let trace = ask(port, &frame::from_words(words)?, agent)?;
+    match form {
+        Form::Json => json(&trace),
+        Form::People => show(&trace),
     }
+    Ok(())
+}
+
+/// Asks for the packets of a capture, and shows them in a table; a single one as if it was said in words.
+pub fn capture(
+    port: PortId,
+    path: &Path,
+    which: Which,
+    agent: &Agent,
+    form: Form,
+) -> Result<(), Error> {
+    let only = match which {
+        Which::All => None,
+        Which::One(number) => Some(number),
+    };
+    let mut traced = Traced {
+        form,
+        single: only.is_some(),
+        rows: Vec::new(),
+        all: 0,
+        refused: 0,
+        progress: Progress::of("traced", "packets", None),
+    };
+    let outcome = capture_file::read(path, only, |frame| {
+        let result = match ask(port, &frame.bytes, agent) {
+            // The frame is at fault, and the next may be none.
+            Err(Error::Refused(failure)) if failure.code == FailureCode::BadRequest => {
+                Err(failure.message)
+            }
+            other => Ok(other?),
+        };
+        traced.take(&frame, result);
+        Ok::<(), Error>(())
+    });
+    traced.finish();
+    outcome?;
+    match traced.refused {
+        0 => Ok(()),
+        refused => Err(Error::Untraced {
+            refused,
+            all: traced.all,
+        }),
+    }
+}
+
+struct Traced {
+    form: Form,
+    single: bool,
+    rows: Vec<Vec<String>>,
+    all: u64,
+    refused: u64,
+    progress: Progress,
+}
+
+impl Traced {
+    fn take(&mut self, frame: &Frame, result: Result<TraceResult, String>) {
+        self.all += 1;
+        self.refused += u64::from(result.is_err());
+        self.progress.add(1);
+        match self.form {
+            // An array, item by item: a capture may be long.
+            Form::Json => {
+                let mut item = object!({
+                    "packet": frame.number,
+                    "length": frame.length,
+                    "captured": frame.bytes.len(),
+                });
+                match result {
+                    Ok(trace) => item["trace"] = object!(trace),
+                    Err(problem) => item["problem"] = object!(problem),
+                }
+                let before = if self.all == 1 { "[" } else { "," };
+                let _ = writeln!(std::io::stdout(), "{before}\n{item}");
+            }
+            Form::People if self.single => match result {
+                Ok(trace) => show(&trace),
+                Err(problem) => line(&problem),
+            },
+            Form::People => self.rows.push(row(frame, result)),
+        }
+    }
+
+    fn finish(&mut self) {
+        match self.form {
+            Form::Json if self.all == 0 => line("[]"),
+            Form::Json => line("]"),
+            Form::People if self.single => {}
+            Form::People => table(
+                "packets",
+                &["packet", "bytes", "from", "to", "verdict", "leaves by"],
+                std::mem::take(&mut self.rows),
+            ),
+        }
+    }
+}
+
+fn row(frame: &Frame, result: Result<TraceResult, String>) -> Vec<String> {
+    let captured = frame.bytes.len() as u64;
+    let length = if captured < frame.length {
+        format!("{captured} of {}", frame.length)
+    } else {
+        captured.to_string()
+    };
+    let address = |from: usize| {
+        let bytes = frame.bytes.get(from..from + 6).unwrap_or_default();
+        let texts: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        texts.join(":")
+    };
+    let (verdict, outputs) = match result {
+        Ok(trace) if trace.outputs.is_empty() => (trace.reason, "nowhere".to_owned()),
+        Ok(trace) => (trace.reason, trace.outputs.join(", ")),
+        Err(problem) => (format!("not traced: {problem}"), String::new()),
+    };
+    let number = frame.number.to_string();
+    vec![number, length, address(6), address(0), verdict, outputs]
+}
+
+fn ask(port: PortId, bytes: &[u8], agent: &Agent) -> Result<TraceResult, Error> {
+    let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    agent.one(Verb::Trace { port, frame: hex })
+}
+
+fn show(trace: &TraceResult) {
     for (number, step) in trace.steps.iter().enumerate() {
         let object = if step.object.is_empty() {
             "the packet"
@@ -36,5 +186,4 @@ pub fn run(port: PortId, words: &[String], agent: &Agent, form: Form) -> Result<
     ));
     line(&format!("actions   {}", trace.actions));
     line(&format!("looked up again {} times", trace.recirculations));
-    Ok(())
 }
