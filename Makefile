@@ -4,7 +4,7 @@ CARGO ?= cargo
 KERNELS ?= 6.12 6.1
 KEEP ?=
 
-.PHONY: help demo test test-plain test-netns test-guest test-powercut test-clients test-long lint build
+.PHONY: help demo test test-plain test-netns test-guest test-powercut test-clients test-long lint build man recordings
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,12 @@ test-clients: build ## the real python-midonetclient against the service (fetche
 
 test-long: build ## what takes longer than a landing may: many more cases
 	@tests/lanes/long
+
+man: ## man pages and shell completions, from the programs' own options, to target/man and target/completions
+	@$(CARGO) run --quiet -p weft-manual -- target
+
+recordings: ## record the protocol of today's code (ROLL=1 first: what was recorded last has landed)
+	@tests/lanes/recordings $(if $(ROLL),--roll)
 
 lint: ## formatting and warnings
 	$(CARGO) fmt --all --check

@@ -21,6 +21,7 @@
 //! What it does not do: it keeps no topology but what this host needs, and decides nothing about who has
 //! a port: the store does.
 
+pub mod args;
 pub mod bindings;
 pub mod config;
 pub mod control;

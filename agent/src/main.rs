@@ -1,6 +1,5 @@
 //! `weft-agent`: reads its configuration, takes its locks, starts the agent, and ends when told.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,28 +8,14 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
-use weft_agent::config::{Config, DEFAULT_PATH};
+use weft_agent::args::Cli;
+use weft_agent::config::Config;
 use weft_agent::control::{ControlSocket, Peers};
 use weft_agent::core::{self, Ended, Message};
 use weft_agent::identity::Identity;
 use weft_agent::lock::Locks;
 use weft_agent::supervision::Supervision;
 use weft_agent::{files, metrics, purge, worker};
-
-/// Runs virtual networks on this host: binds interfaces to virtual ports and keeps the kernel's flows.
-///
-/// SIGTERM ends it with status 0 and leaves datapath and flows, so that a restart loses no packet.
-/// Exit status: 0 done, 1 failed, 2 wrong use or configuration.
-#[derive(Debug, Parser)]
-#[command(name = "weft-agent", version)]
-struct Cli {
-    /// The configuration file (TOML); an empty one is valid.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
-    config: PathBuf,
-    /// Remove the datapath and the state of this host, and end.
-    #[arg(long)]
-    purge: bool,
-}
 
 /// After SIGTERM, what has not ended by then is left behind.
 const FAREWELL: Duration = Duration::from_secs(3);

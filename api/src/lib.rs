@@ -21,6 +21,7 @@ mod resources;
 mod service;
 mod weft;
 
+pub mod args;
 pub mod config;
 pub mod server;
 pub mod supervision;

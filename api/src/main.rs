@@ -1,7 +1,6 @@
 //! `weft-api`: the topology service.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -9,27 +8,16 @@ use clap::Parser;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use weft_api::args::Cli;
 use weft_api::config::Config;
 use weft_api::server::Server;
 use weft_api::supervision;
-
-/// The topology service of Weft: MidoNet's REST API, and the watch that agents follow.
-///
-/// Runs in the foreground, logs to stderr, and ends on SIGTERM. Exit status: 0 stopped, 1 failed,
-/// 2 wrong use or configuration.
-#[derive(Parser)]
-#[command(name = "weft-api", version)]
-struct Arguments {
-    /// The configuration file (TOML).
-    #[arg(long, value_name = "FILE", default_value = "/etc/weft/api.toml")]
-    config: PathBuf,
-}
 
 /// Wrong use, or a wrong configuration.
 const WRONG_USE: u8 = 2;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Cli::parse();
     let config = match Config::read(&arguments.config) {
         Ok(config) => config,
         Err(error) => return fail(&error.into(), WRONG_USE),

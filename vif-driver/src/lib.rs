@@ -16,6 +16,7 @@
 
 pub mod agent;
 pub mod api;
+pub mod args;
 pub mod device;
 pub mod error;
 pub mod link;

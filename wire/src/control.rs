@@ -21,7 +21,7 @@ pub struct Request {
 
 /// What can be asked of an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "verb", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "verb", rename_all = "snake_case")]
 pub enum Verb {
     /// Bind an interface to a port; `done` carries a [`PlugResult`] once the kernel has the vport.
     Plug {
@@ -114,7 +114,8 @@ pub enum FailureCode {
     TimedOut,
     /// The topology service or the kernel is needed and does not answer.
     Unavailable,
-    /// A defect or an unexpected answer of the kernel.
+    /// A defect or an unexpected answer of the kernel; also what a newer agent says and is not known here.
+    #[serde(other)]
     Internal,
 }
 

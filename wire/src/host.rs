@@ -71,6 +71,9 @@ pub enum BindingPhase {
     Active,
     /// The kernel or the service refused it; `problem` says why.
     Failed,
+    /// Said by a neighbour that is newer, and not known here.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A network interface of a host.

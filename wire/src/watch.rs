@@ -12,7 +12,8 @@
 //! be published at `complete` only: between two of them a transaction may be seen by half.
 
 use serde::{Deserialize, Serialize};
-use weft_topology::{Object, ObjectId};
+use serde_json::Value;
+use weft_topology::{Kind, Object, ObjectId};
 
 /// One line of the stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,4 +69,72 @@ pub struct InterestRequest {
     /// Let these go.
     #[serde(default)]
     pub drop: Vec<ObjectId>,
+}
+
+/// The names of the lines above.
+const LINES: [&str; 5] = ["put", "gone", "complete", "relist", "heartbeat"];
+
+impl WatchLine {
+    /// Reads a line. `None`: it is of a kind, or about a kind of object, that only a newer service knows,
+    /// and a host of this version can do without.
+    ///
+    /// Errors: it is no JSON, or it is something of today that is not understood.
+    pub fn read(text: &str) -> Result<Option<Self>, serde_json::Error> {
+        let error = match serde_json::from_str(text) {
+            Ok(line) => return Ok(Some(line)),
+            Err(error) => error,
+        };
+        let Ok(Value::Object(line)) = serde_json::from_str(text) else {
+            return Err(error);
+        };
+        let Some((name, body)) = line.iter().next().filter(|_| line.len() == 1) else {
+            return Err(error);
+        };
+        let kind = match name.as_str() {
+            "put" => &body["object"]["kind"],
+            "gone" => &body["id"]["kind"],
+            name if LINES.contains(&name) => return Err(error),
+            _ => return Ok(None),
+        };
+        let is_known = |kind: &str| Kind::ALL.iter().any(|known| known.name() == kind);
+        match kind.as_str() {
+            Some(kind) if !is_known(kind) => Ok(None),
+            _ => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_a_newer_service_knows_is_passed_over() {
+        for newer in [
+            r#"{"learned":{"revision":1}}"#,
+            r#"{"put":{"revision":1,"object":{"kind":"load_balancer","id":"x"}}}"#,
+            r#"{"gone":{"revision":1,"id":{"kind":"load_balancer","id":"x"}}}"#,
+        ] {
+            assert_eq!(WatchLine::read(newer).unwrap(), None, "{newer}");
+        }
+        let heartbeat = r#"{"heartbeat":{"revision":7,"more":[1]}}"#;
+        let known = WatchLine::Heartbeat { revision: 7 };
+        assert_eq!(WatchLine::read(heartbeat).unwrap(), Some(known));
+    }
+
+    #[test]
+    fn what_should_be_understood_and_is_not_is_an_error() {
+        for wrong in [
+            "end",
+            "[]",
+            "{}",
+            r#"{"a":1,"b":2}"#,
+            r#"{"heartbeat":{}}"#,
+            r#"{"put":{"revision":1,"object":{"kind":"bridge","id":"x"}}}"#,
+            r#"{"put":{"revision":1,"object":{"id":"x"}}}"#,
+            r#"{"gone":{"revision":1,"id":{"kind":"bridge","id":"x"}}}"#,
+        ] {
+            assert!(WatchLine::read(wrong).is_err(), "{wrong}");
+        }
+    }
 }

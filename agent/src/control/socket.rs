@@ -190,21 +190,12 @@ fn understand(line: &[u8]) -> Result<Request, Failure> {
         }
         None => return Err(bad("the request has no version v".to_owned())),
     }
-    let request: Request = serde_json::from_value(value.clone())
-        .map_err(|error| bad(format!("the request is not understood: {error}")))?;
-    match unknown_field(&request, &value) {
-        Some(field) => Err(bad(format!(
-            "the request is not understood: its verb has no field '{field}'"
-        ))),
-        None => Ok(request),
-    }
-}
-
-/// A field of a request that was not read. Of verbs without fields `serde` lets any pass.
-fn unknown_field<'a>(request: &Request, value: &'a serde_json::Value) -> Option<&'a String> {
-    let read = serde_json::to_value(request).ok()?;
-    let mut fields = value.as_object()?.keys();
-    fields.find(|field| read.get(field).is_none())
+    serde_json::from_value(value).map_err(|error| {
+        bad(format!(
+            "the request is not understood: {error}; is the agent older than the program that asks, then \
+             start it again"
+        ))
+    })
 }
 
 async fn say(write: &mut (impl AsyncWriteExt + Unpin), reply: &Reply) -> io::Result<()> {

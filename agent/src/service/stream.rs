@@ -144,16 +144,17 @@ fn understood(chunk: Vec<Result<String, LinesCodecError>>) -> (Vec<WatchLine>, R
     let mut lines = Vec::new();
     for text in chunk {
         match line(text) {
-            Ok(line) => lines.push(line),
+            Ok(Some(line)) => lines.push(line),
+            Ok(None) => tracing::debug!("a line of a newer service is passed over"),
             Err(problem) => return (lines, Err(problem)),
         }
     }
     (lines, Ok(()))
 }
 
-fn line(text: Result<String, LinesCodecError>) -> Result<WatchLine, String> {
+fn line(text: Result<String, LinesCodecError>) -> Result<Option<WatchLine>, String> {
     let text = text.map_err(|error| causes(&error))?;
-    serde_json::from_str(&text).map_err(|error| format!("a line is not understood: {error}"))
+    WatchLine::read(&text).map_err(|error| format!("a line is not understood: {error}"))
 }
 
 async fn turned_false(known: &mut latest::Receiver<u64>) {

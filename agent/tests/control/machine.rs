@@ -17,8 +17,8 @@ use weft_agent::control::{ControlSocket, Peers};
 use weft_agent::core::{Machine, Message, Reopen, Started, start_on};
 use weft_agent::identity::Identity;
 use weft_agent::links::{Link, LinkChange, LinkError, SetLinks};
-use weft_agent::metrics;
 use weft_agent::supervision::Supervision;
+use weft_agent::{metrics, worker};
 use weft_ovs::{Datapath, MemoryDatapath};
 use weft_topology::id::PortId;
 
@@ -36,6 +36,8 @@ pub(crate) struct Host {
     datapath: Arc<Mutex<MemoryDatapath>>,
     links: BTreeMap<u32, Link>,
     last_index: u32,
+    /// Whether packets are worked on, or the hot path only notes what it is told.
+    pub(crate) works: bool,
     agent: Option<Agent>,
 }
 
@@ -74,6 +76,7 @@ impl Host {
             datapath: Arc::new(Mutex::new(datapath)),
             links: BTreeMap::new(),
             last_index,
+            works: false,
             agent: None,
         }
     }
@@ -97,7 +100,11 @@ impl Host {
         };
         let identity = Identity::find(&self.config).unwrap();
         let told = self.told.clone();
-        let start_hot = |start| hot::start(&told, start);
+        let works = self.works;
+        let start_hot = |start| match works {
+            true => worker::start(start),
+            false => hot::start(&told, start),
+        };
         let started =
             start_on(machine, &self.config, identity, runtime.handle(), start_hot).unwrap();
         let peers = Arc::new(Peers {

@@ -8,6 +8,7 @@ mod bridges;
 mod client;
 mod crash;
 mod dhcp;
+mod files;
 mod hostile;
 mod hosts;
 mod manager;

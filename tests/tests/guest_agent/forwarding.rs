@@ -112,6 +112,19 @@ fn a_trace_says_what_the_kernel_does_with_the_frame() {
     assert_eq!(trace["outputs"], serde_json::json!(["tap-b"]), "{trace:#}");
     assert_eq!(trace["recirculations"], 0);
     assert!(!trace["steps"].as_array().unwrap().is_empty());
+    // A frame out of a capture takes the way that it takes when it is said.
+    let frame = [
+        &[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5][..],
+        &[0; 46],
+    ]
+    .concat();
+    let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
+    let said = site.weft_json(&["trace", &a.port, &format!("hex={hex}")]);
+    let capture = site.dir.join("trace.pcap");
+    std::fs::write(&capture, capture_of(&frame)).unwrap();
+    let capture = capture.display().to_string();
+    let read = site.weft_json(&["trace", &a.port, "--pcap", &capture]);
+    assert_eq!(read.unwrap()[0]["trace"], said.unwrap());
     let nobody = [
         "trace",
         &a.port,
@@ -123,6 +136,25 @@ fn a_trace_says_what_the_kernel_does_with_the_frame() {
     let trace = site.weft_json(&nobody).unwrap();
     assert_eq!(trace["outputs"], serde_json::json!([]));
     assert_eq!(trace["actions"], "drop");
+}
+
+/// A capture file (pcap) of one Ethernet frame.
+fn capture_of(frame: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(frame.len()).unwrap();
+    let words = [
+        0xa1b2_c3d4,
+        0x0004_0002,
+        0,
+        0,
+        65_535,
+        1,
+        0,
+        0,
+        length,
+        length,
+    ];
+    let head = words.into_iter().flat_map(u32::to_le_bytes);
+    head.chain(frame.iter().copied()).collect()
 }
 
 #[test]

@@ -1,110 +1,17 @@
 //! `weft-vif`: plugs network interfaces into virtual ports, for libvirt, Nova and people.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
-use weft_topology::id::PortId;
+use clap::Parser;
 use weft_topology::validate::is_interface_name;
-use weft_vif_driver::places::{CONFIG, Places};
+use weft_vif_driver::args::{Cli, Command, Place, PlugArgs};
+use weft_vif_driver::places::Places;
 use weft_vif_driver::plug::{self, Plug, Plugged};
 use weft_vif_driver::tap::TapOptions;
 use weft_vif_driver::{Error, agent, unplug};
 use weft_wire::control::Verb;
-
-/// Plug network interfaces into Weft's virtual ports.
-///
-/// Exit status: 0 done, 1 failed, 2 wrong use, 3 timed out.
-#[derive(Parser)]
-#[command(name = "weft-vif", version)]
-struct Cli {
-    #[command(subcommand)]
-    verb: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Bind an interface to a port; an interface that is absent is made, a persistent tap.
-    Plug(PlugArgs),
-    /// Release an interface; a tap that `plug` made is deleted. An unknown interface is no error.
-    Unplug {
-        /// The interface.
-        #[arg(long)]
-        interface: String,
-        #[command(flatten)]
-        place: Place,
-    },
-    /// Show the bindings of this host.
-    List {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        place: Place,
-    },
-    /// libvirt's `<script>`: bind the tap to the port whose id its name carries (`tap` + id).
-    ///
-    /// libvirt runs a script with the tap's name alone, so point `<script path='…'/>` at a link to
-    /// this program that is called `libvirt-script`.
-    LibvirtScript {
-        /// The tap.
-        interface: String,
-        #[command(flatten)]
-        place: Place,
-    },
-}
-
-#[derive(Args)]
-struct PlugArgs {
-    /// The virtual port's id.
-    #[arg(long)]
-    port: PortId,
-    /// The interface: 1 to 15 bytes.
-    #[arg(long)]
-    interface: String,
-    /// Who may open a tap that is made: a user's id, and a group's.
-    #[arg(long, value_name = "UID[:GID]", value_parser = parse_owner)]
-    owner: Option<(u32, Option<u32>)>,
-    /// MTU in bytes; by default the network's.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(68..))]
-    mtu: Option<u16>,
-    /// How many queues a tap that is made shall take.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
-    queues: u16,
-    /// Make a tap whose frames carry a virtio header.
-    #[arg(long)]
-    vnet_hdr: bool,
-    /// Bind by the topology service at this address and not by the agent.
-    #[arg(long, value_name = "URL", conflicts_with = "socket")]
-    api: Option<String>,
-    #[command(flatten)]
-    place: Place,
-}
-
-#[derive(Args)]
-struct Place {
-    /// The agent's control socket.
-    #[arg(long, value_name = "PATH", env = "WEFT_SOCKET")]
-    socket: Option<PathBuf>,
-    /// The agent's configuration, for its socket and state directory.
-    #[arg(long, value_name = "FILE", default_value = CONFIG)]
-    config: PathBuf,
-    /// How long to wait, in seconds.
-    #[arg(long, value_name = "S", default_value_t = 30)]
-    timeout: u64,
-}
-
-impl Place {
-    fn find(&self) -> Result<Places, Error> {
-        Places::find(&self.config, self.socket.clone())
-    }
-
-    fn limit(&self) -> Duration {
-        Duration::from_secs(self.timeout)
-    }
-}
 
 fn main() -> ExitCode {
     let mut args: Vec<_> = std::env::args_os().collect();
@@ -235,17 +142,6 @@ fn report(plug: &Plug, plugged: &Plugged, places: &Places) {
 
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-fn parse_owner(text: &str) -> Result<(u32, Option<u32>), String> {
-    let number = |part: &str| {
-        part.parse()
-            .map_err(|_| format!("'{part}' is not a numeric id"))
-    };
-    match text.split_once(':') {
-        None => Ok((number(text)?, None)),
-        Some((owner, group)) => Ok((number(owner)?, Some(number(group)?))),
-    }
 }
 
 fn called_as_libvirt_script(name: Option<&Path>) -> bool {
