@@ -16,11 +16,11 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use programs::{Program, programs};
 
-/// Shells, and how a completion script is called where they look for it.
-const SHELLS: [(Shell, &str, fn(&str) -> String); 3] = [
-    (Shell::Bash, "bash", str::to_owned),
-    (Shell::Zsh, "zsh", |name| format!("_{name}")),
-    (Shell::Fish, "fish", |name| format!("{name}.fish")),
+/// Shells, and what stands before and after a program's name where they look for its script.
+const SHELLS: [(Shell, &str, &str); 3] = [
+    (Shell::Bash, "", ""),
+    (Shell::Zsh, "_", ""),
+    (Shell::Fish, "", ".fish"),
 ];
 
 fn main() -> Result<()> {
@@ -33,13 +33,13 @@ fn main() -> Result<()> {
 fn write(folder: &Path) -> Result<()> {
     for Program { command, section } in programs() {
         pages(&command, section, &folder.join("man"))?;
-        for (shell, name, file) in SHELLS {
-            let folder = folder.join("completions").join(name);
+        for (shell, before, after) in SHELLS {
+            let folder = folder.join("completions").join(shell.to_string());
             let mut command = command.clone();
             let program = command.get_name().to_owned();
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command, &program, &mut script);
-            keep(&folder, &file(&program), &script)?;
+            keep(&folder, &format!("{before}{program}{after}"), &script)?;
         }
     }
     Ok(())

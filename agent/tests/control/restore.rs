@@ -94,6 +94,7 @@ fn where_a_port_has_moved_to_since_the_backup_it_stays() {
     let cloud = Cloud::start();
     let mut host = Host::new(&cloud.url());
     host.add_tap("tap1");
+    host.follows(true);
     let port = cloud.port(&cloud.bridge());
     let kept = backup(&cloud);
     host.plug(&port, "tap1").unwrap();

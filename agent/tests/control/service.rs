@@ -117,7 +117,7 @@ type BadWatch = (fn() -> Say, &'static str, usize);
 fn a_watch_that_says_what_nobody_understands_ends_and_another_is_tried() {
     let cases: [BadWatch; 7] = [
         (|| Say::lines(&[HEARTBEAT, "garbage"]), "not understood", 1),
-        (|| Say::lines(&[r#"{"explode":{}}"#]), "not understood", 0),
+        (|| Say::lines(&[r#"{"heartbeat":{}}"#]), "not understood", 0),
         (|| Say::lines(&[""]), "not understood", 0),
         (
             || Say::whole(200, "{\"heartbeat\":{\"revision\":7}}\n"),

@@ -20,6 +20,7 @@ mod types;
 use std::path::PathBuf;
 
 use event::{Event, Recording};
+use serde_json::json;
 
 /// The recordings that today's code has to get on with.
 const RECORDINGS: [&str; 2] = ["landed", "now"];
@@ -118,9 +119,24 @@ fn record() {
     std::fs::write(folder.join("types.txt"), types::listing()).unwrap();
 }
 
+/// After each line of a watch two that only a newer service has.
+fn with_newer_lines(event: Event) -> Vec<Event> {
+    let Event::Line { number, .. } = event else {
+        return vec![event];
+    };
+    let newer = [
+        json!({"learned": {"revision": 1, "mac": "02:00:00:00:00:01"}}),
+        json!({"put": {"revision": 1, "object": {"kind": "load_balancer", "id": 7}}}),
+    ];
+    let newer = newer.map(|body| Event::Line { number, body });
+    [event].into_iter().chain(newer).collect()
+}
+
 impl Recording {
-    /// What the programs that listen are told has a field more, in every object.
+    /// What the programs that listen are told has a field more, in every object; and a watch has lines, and
+    /// objects, of kinds that they do not know.
     fn with_more_in_answers(mut self) -> Self {
+        self.events = self.events.into_iter().flat_map(with_newer_lines).collect();
         for event in &mut self.events {
             match event {
                 Event::Answer { body, .. } | Event::Line { body, .. } => shape::add_field(body),
