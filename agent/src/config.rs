@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
+use weft_observe::logs;
 use weft_topology::validate::is_interface_name;
 
 use crate::hot::Limits;
@@ -206,16 +207,7 @@ impl Config {
                 ),
             ));
         }
-        if !is_log_filter(&self.log) {
-            return Err((
-                "log",
-                format!(
-                    "'{}' is neither a level (error, warn, info, debug, trace, off) nor a list such as \
-                     'info,weft_agent=debug'",
-                    self.log
-                ),
-            ));
-        }
+        logs::check(&self.log).map_err(|error| ("log", error.to_string()))?;
         if self.api.urls.is_empty() {
             return Err(("api.urls", "name at least one service".to_owned()));
         }
@@ -285,16 +277,6 @@ impl Default for LimitsSection {
             punts_per_port: 2_000,
         }
     }
-}
-
-/// Whether a text says what is logged. A bare word that is no level would be read as the name of a
-/// target, and silence all others.
-fn is_log_filter(text: &str) -> bool {
-    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
-    let is_level = |part: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(part));
-    text.split(',')
-        .all(|part| part.contains('=') || is_level(part))
-        && tracing_subscriber::EnvFilter::try_new(text).is_ok()
 }
 
 // === keys ===

@@ -31,6 +31,15 @@ impl FileError {
 /// Replaces a file: after a crash or a loss of power it holds the old or the new content. A file
 /// begun and not finished has a name that begins with a dot. Of two at once the later rename counts.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    put_in_place(path, content, true)
+}
+
+/// The same, but only against a crash of the agent: for what is written often and can be missed.
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    put_in_place(path, content, false)
+}
+
+fn put_in_place(path: &Path, content: &[u8], lasting: bool) -> Result<(), FileError> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         let source = io::Error::from(io::ErrorKind::InvalidInput);
         return Err(FileError {
@@ -46,10 +55,11 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), FileError> {
         std::process::id(),
         WRITES.fetch_add(1, Ordering::Relaxed)
     ));
+    let sync = |file: File| if lasting { file.sync_all() } else { Ok(()) };
     let written = File::create(&fresh)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .and_then(|mut file| file.write_all(content).and_then(|()| sync(file)))
         .and_then(|()| fs::rename(&fresh, path))
-        .and_then(|()| File::open(folder)?.sync_all());
+        .and_then(|()| sync(File::open(folder)?));
     if written.is_err() {
         let _ = fs::remove_file(&fresh);
     }

@@ -22,6 +22,9 @@ use weft_topology::id::PortId;
 use weft_topology::{Epoch, ObjectId, Snapshot, Tag};
 use weft_wire::control::{DropInfo, FlowInfo, LearnedInfo, TraceResult};
 
+use crate::accounts::Accounts;
+use crate::measures::Measures;
+
 /// Starts the hot path.
 pub type StartHot = fn(Start) -> Result<Arc<dyn Hot>, HotError>;
 
@@ -35,6 +38,8 @@ pub struct Start {
     pub limits: Limits,
     /// Every field in every mask, for debugging.
     pub exact_flows: bool,
+    /// What an earlier run counted.
+    pub accounts: Accounts,
     /// Where events go. Unbounded: see the bounds at [`Event`].
     pub events: UnboundedSender<Event>,
 }
@@ -103,6 +108,12 @@ pub trait Hot: Send + Sync {
 
     /// Packets dropped by reason, those of one port or all. Waits for the workers.
     fn drops(&self, port: Option<PortId>) -> Result<Vec<DropInfo>, HotError>;
+
+    /// What was counted so far, for the next run. Waits for the workers.
+    fn accounts(&self) -> Result<Accounts, HotError>;
+
+    /// All numbers. Waits for the workers and the kernel.
+    fn measure(&self) -> Result<Measures, HotError>;
 
     /// The learned MAC addresses. Waits for the workers.
     fn learned(&self) -> Result<Vec<LearnedInfo>, HotError>;

@@ -21,8 +21,10 @@
 //! What it does not do: it keeps no topology but what this host needs, and decides nothing about who has
 //! a port: the store does.
 
+pub mod accounts;
 pub mod args;
 pub mod bindings;
+pub mod capture;
 pub mod config;
 pub mod control;
 pub mod core;
@@ -32,6 +34,7 @@ pub mod hot;
 pub mod identity;
 pub mod links;
 pub mod lock;
+pub mod measures;
 pub mod metrics;
 pub mod purge;
 pub mod service;

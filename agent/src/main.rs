@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 use weft_agent::args::Cli;
 use weft_agent::config::Config;
 use weft_agent::control::{ControlSocket, Peers};
@@ -16,6 +15,7 @@ use weft_agent::identity::Identity;
 use weft_agent::lock::Locks;
 use weft_agent::supervision::Supervision;
 use weft_agent::{files, metrics, purge, worker};
+use weft_observe::logs::Logs;
 
 /// After SIGTERM, what has not ended by then is left behind.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -49,11 +49,7 @@ fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
 }
 
 fn run(cli: &Cli, config: &Config) -> Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(&config.log)?)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
+    let logs = Logs::begin(&config.log)?;
     files::make_dir(&config.state_dir)?;
     files::make_dir(&config.run_dir)?;
     let _locks = Locks::take(&config.state_dir, &config.run_dir, &config.datapath)?;
@@ -69,12 +65,17 @@ fn run(cli: &Cli, config: &Config) -> Result<()> {
         .enable_all()
         .build()
         .context("start the runtime")?;
-    let outcome = serve(config, identity, &runtime);
+    let outcome = serve(config, identity, &runtime, logs);
     runtime.shutdown_timeout(Duration::from_millis(200));
     outcome
 }
 
-fn serve(config: &Config, identity: Identity, runtime: &tokio::runtime::Runtime) -> Result<()> {
+fn serve(
+    config: &Config,
+    identity: Identity,
+    runtime: &tokio::runtime::Runtime,
+    logs: Arc<Logs>,
+) -> Result<()> {
     // Before anything is started: a signal that comes early is not lost.
     let (mut terminate, mut interrupt) = {
         let _entered = runtime.enter();
@@ -88,6 +89,7 @@ fn serve(config: &Config, identity: Identity, runtime: &tokio::runtime::Runtime)
         core: started.sender.clone(),
         hot: started.hot.clone(),
         client: started.client.clone(),
+        logs: Some(logs),
     });
     let socket = {
         let _entered = runtime.enter();

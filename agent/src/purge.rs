@@ -5,6 +5,7 @@ use std::fs;
 use weft_ovs::{Datapath, Error, KernelDatapath, OpenMode};
 use weft_wire::plug_file::FOLDER;
 
+use crate::accounts;
 use crate::bindings::RELEASES;
 use crate::config::Config;
 use crate::core::SNAPSHOT;
@@ -64,7 +65,7 @@ pub fn purge(config: &Config) -> Result<(), PurgeError> {
             _ => {}
         }
     }
-    for name in [SNAPSHOT, "host-id"] {
+    for name in [SNAPSHOT, accounts::FILE, "host-id"] {
         remove_if_there(&config.state_dir.join(name))?;
     }
     remove_if_there(&config.socket())?;

@@ -16,6 +16,7 @@ mod backup;
 mod error;
 mod file;
 mod http;
+mod metrics;
 mod model;
 mod resources;
 mod service;

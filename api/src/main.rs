@@ -1,17 +1,17 @@
 //! `weft-api`: the topology service.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 use weft_api::args::Cli;
 use weft_api::config::Config;
 use weft_api::server::Server;
 use weft_api::supervision;
+use weft_observe::logs::Logs;
 
 /// Wrong use, or a wrong configuration.
 const WRONG_USE: u8 = 2;
@@ -22,13 +22,12 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&error.into(), WRONG_USE),
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(&config.log))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    let logs = match Logs::begin(&config.log) {
+        Ok(logs) => logs,
+        Err(error) => return fail(&error.into(), 1),
+    };
     raise_descriptor_limit();
-    match run(&config) {
+    match run(&config, logs) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, 1),
     }
@@ -49,7 +48,7 @@ fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
     ExitCode::from(status)
 }
 
-fn run(config: &Config) -> anyhow::Result<()> {
+fn run(config: &Config, logs: Arc<Logs>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -66,7 +65,7 @@ fn run(config: &Config) -> anyhow::Result<()> {
             tracing::info!("stopping");
             supervision::stopping();
         };
-        let server = Server::start(config).await?;
+        let server = Server::start(config).await?.with_logs(logs);
         tracing::info!(listen = %server.addr()?, store = %config.store.path.display(), "ready");
         supervision::begin(server.addr()?, server.store());
         server.run(stop).await?;

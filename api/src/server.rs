@@ -17,6 +17,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::uri::{PathAndQuery, Uri};
 use axum::middleware;
+use axum::routing::get;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -25,6 +26,7 @@ use nix::sys::socket::sockopt::TcpUserTimeout;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
+use weft_observe::logs::Logs;
 use weft_store::{Embedded, OpenError, Options, Store};
 
 use crate::config::Config;
@@ -34,7 +36,7 @@ use crate::http::bulk::{self, Bulk};
 use crate::http::limits::{self, Limits};
 use crate::http::urls::BASE_PATH;
 use crate::service::{Service, StartError};
-use crate::{resources, weft};
+use crate::{metrics, resources, weft};
 
 /// How long requests may take to finish after the stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(4);
@@ -114,6 +116,12 @@ impl Server {
                 Err(error) => return Err(ServerError::Listen { addr, error }),
             }
         }
+    }
+
+    /// Lets its log be shown and changed by clients.
+    pub fn with_logs(self, logs: Arc<Logs>) -> Self {
+        self.service.set_logs(logs);
+        self
     }
 
     /// Where it listens.
@@ -230,11 +238,16 @@ fn router(service: &Arc<Service>) -> Router {
         .merge(unlimited)
         .layer(middleware::from_fn_with_state(gate, arrival::receive))
         .merge(bulk)
+        .route(metrics::PATH, get(metrics::serve))
         .fallback(async |uri: Uri| ApiError::NotFound(format!("there is no {}", uri.path())))
         .method_not_allowed_fallback(async |request: Request| {
             let (method, path) = (request.method(), request.uri().path());
             ApiError::MethodNotAllowed(format!("{path} does not do {method}"))
         })
+        .layer(middleware::from_fn_with_state(
+            service.clone(),
+            metrics::observe,
+        ))
         .with_state(service.clone());
     // A layer of a router runs after the path was matched; this one has to run before.
     Router::new()

@@ -68,6 +68,29 @@ pub enum Verb {
     },
     /// The learned MAC addresses: one [`LearnedInfo`] an item.
     Learned,
+    /// Ports that the kernel carries, with their counters: one [`PortInfo`] an item.
+    Ports,
+    /// Show what is logged, or change it until the next start; `done` carries a
+    /// [`LogChange`](crate::log::LogChange).
+    LogLevel {
+        /// What is logged from now on; absent: as it is.
+        #[serde(default)]
+        filter: Option<String>,
+    },
+    /// Frames that pass a port, as they pass: one [`CapturedFrame`] an item; `done` carries a
+    /// [`CaptureResult`].
+    Capture {
+        /// The virtual port, which this host carries.
+        port: PortId,
+        /// Bytes of each frame that are wanted, at most.
+        snaplen: u32,
+        /// End after so many frames; absent: never.
+        #[serde(default)]
+        frames: Option<u64>,
+        /// End after so many milliseconds; absent: never.
+        #[serde(default)]
+        milliseconds: Option<u64>,
+    },
     /// Walk a packet through the topology; `done` carries a [`TraceResult`].
     Trace {
         /// Where it comes in.
@@ -212,6 +235,57 @@ pub struct DropInfo {
     pub reason: String,
     /// How many.
     pub packets: u64,
+}
+
+/// A port that the kernel carries, with its counters. In is from the port's machine, out is to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PortInfo {
+    /// The virtual port.
+    pub port: PortId,
+    /// Its interface.
+    pub interface: String,
+    /// Packets that came in.
+    pub packets_in: u64,
+    /// Packets that went out.
+    pub packets_out: u64,
+    /// Bytes that came in.
+    pub bytes_in: u64,
+    /// Bytes that went out.
+    pub bytes_out: u64,
+    /// Packets that the interface lost, either way.
+    pub lost: u64,
+    /// Packets that came in and were dropped by a verdict, or by the agent.
+    pub dropped: u64,
+    /// Upcalls that the agent has read since it started.
+    pub upcalls: u64,
+    /// Flows in the kernel whose packets come in by it.
+    pub flows: u64,
+}
+
+/// A frame that passed a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CapturedFrame {
+    /// Nanoseconds since 1970 when the kernel saw it.
+    pub time: u64,
+    /// Whether the port's machine sent it; else it was sent to the machine.
+    pub is_in: bool,
+    /// Its length in bytes.
+    pub length: u32,
+    /// Its first bytes in hex.
+    pub frame: String,
+    /// Frames so far that the capture lost, because whoever asked for it reads too slowly.
+    pub lost: u64,
+}
+
+/// The end of a capture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaptureResult {
+    /// Frames that were captured.
+    pub frames: u64,
+    /// Frames that the capture lost.
+    pub lost: u64,
 }
 
 /// A learned MAC address.

@@ -4,12 +4,14 @@
 //!  accept ─▶ one task a connection: one line in ─▶ core (bindings, status)       ─▶ lines out
 //!                                               ─▶ hot path (flows, drops, trace)
 //!                                               ─▶ service (a port by its prefix)
+//!                                               ─▶ an interface (capture)
 //! ```
 //!
 //! What it does not do: it decides nothing.
 
 mod socket;
 mod verbs;
+mod watching;
 
 pub use socket::{ControlSocket, SocketError};
 pub use verbs::Peers;

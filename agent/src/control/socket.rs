@@ -49,6 +49,13 @@ pub struct ControlSocket {
     listener: UnixListener,
 }
 
+/// Who asks, by the kernel's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    pub(super) uid: u32,
+    pub(super) pid: Option<i32>,
+}
+
 /// Why the socket cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
@@ -143,7 +150,11 @@ async fn converse(stream: UnixStream, peers: &Arc<Peers>) -> io::Result<()> {
     // Bounded: who lists many flows is sent them at the pace at which it reads.
     let (replies, mut answers) = mpsc::channel(256);
     let peers = peers.clone();
-    let work = tokio::spawn(async move { peers.answer(request.verb, &replies).await });
+    let who = Caller {
+        uid: caller.uid(),
+        pid: caller.pid(),
+    };
+    let work = tokio::spawn(async move { peers.answer(request.verb, who, &replies).await });
     loop {
         let reply = tokio::select! {
             reply = answers.recv() => reply,

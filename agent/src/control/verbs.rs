@@ -6,10 +6,13 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
+use weft_observe::logs::Logs;
 use weft_topology::id::PortId;
 use weft_wire::control::{Failure, FailureCode, Reply, Verb};
 
-use super::socket::failure;
+use super::socket::{Caller, failure};
+use super::watching;
+use crate::capture::Bounds;
 use crate::core::{Ask, Message};
 use crate::hot::{Hot, HotError};
 use crate::service::Client;
@@ -21,8 +24,8 @@ const LONGEST_PREFIX: usize = 36;
 /// The longest frame that can be traced, in bytes.
 const LONGEST_FRAME: usize = 65_535;
 
-type Replies = mpsc::Sender<Reply>;
-type Outcome = Result<serde_json::Value, Failure>;
+pub(super) type Replies = mpsc::Sender<Reply>;
+pub(super) type Outcome = Result<serde_json::Value, Failure>;
 
 /// Those who know the answers.
 #[derive(Debug)]
@@ -33,12 +36,14 @@ pub struct Peers {
     pub hot: Arc<dyn Hot>,
     /// Ports that this host does not know.
     pub client: Arc<Client>,
+    /// The log, if the process has begun one.
+    pub logs: Option<Arc<Logs>>,
 }
 
 impl Peers {
     /// Answers one request.
-    pub(super) async fn answer(&self, verb: Verb, replies: &Replies) {
-        let outcome = self.outcome(verb, replies).await;
+    pub(super) async fn answer(&self, verb: Verb, who: Caller, replies: &Replies) {
+        let outcome = self.outcome(verb, who, replies).await;
         let last = match outcome {
             Ok(value) => Reply::Done(value),
             Err(failure) => Reply::Error(failure),
@@ -47,7 +52,7 @@ impl Peers {
         let _ = replies.send(last).await;
     }
 
-    async fn outcome(&self, verb: Verb, replies: &Replies) -> Outcome {
+    async fn outcome(&self, verb: Verb, who: Caller, replies: &Replies) -> Outcome {
         match verb {
             Verb::Plug {
                 port,
@@ -87,6 +92,29 @@ impl Peers {
                 list(self.hot(move |hot| hot.drops(port)).await?, replies).await
             }
             Verb::Learned => list(self.hot(|hot| hot.learned()).await?, replies).await,
+            Verb::Ports => {
+                let core = self.ask(Ask::Measure).await?;
+                let hot = self.hot(|hot| hot.measure()).await?;
+                list(watching::ports(&core.bindings, &hot), replies).await
+            }
+            Verb::LogLevel { filter } => {
+                let logs = self.logs.as_deref();
+                done(&watching::log_level(logs, filter, who)?)
+            }
+            Verb::Capture {
+                port,
+                snaplen,
+                frames,
+                milliseconds,
+            } => {
+                let bindings = self.ask(Ask::Bindings).await?;
+                let bounds = Bounds {
+                    snaplen,
+                    frames,
+                    milliseconds,
+                };
+                watching::capture(port, bounds, &bindings, who, replies).await
+            }
             Verb::Trace { port, frame } => {
                 let frame = bytes_of(&frame)?;
                 done(&self.hot(move |hot| hot.trace(port, &frame)).await?)
@@ -185,11 +213,11 @@ fn refused(error: &HotError) -> Failure {
     failure(code, error.to_string())
 }
 
-fn item(value: &impl Serialize) -> Result<Reply, Failure> {
+pub(super) fn item(value: &impl Serialize) -> Result<Reply, Failure> {
     done(value).map(Reply::Item)
 }
 
-fn done(value: &impl Serialize) -> Outcome {
+pub(super) fn done(value: &impl Serialize) -> Outcome {
     serde_json::to_value(value).map_err(|error| failure(FailureCode::Internal, error.to_string()))
 }
 

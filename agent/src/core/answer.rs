@@ -28,6 +28,7 @@ impl Core {
             // Who asked and has gone needs no answer.
             Ask::Bindings(answer) => drop(answer.send(self.bindings())),
             Ask::Status(answer) => drop(answer.send(self.status())),
+            Ask::Measure(answer) => drop(answer.send(self.measure())),
             Ask::FindPort(prefix, answer) => {
                 let ports = self.builder.snapshot().objects();
                 let found = ports.filter_map(|object| match object {

@@ -38,6 +38,15 @@ impl std::fmt::Debug for Reopen {
 
 impl Core {
     pub(super) fn on_datapath(&mut self, event: DatapathEvent) {
+        let repairs = &mut self.repairs;
+        match event {
+            DatapathEvent::DispatchRestored { .. } => repairs.dispatch_restored += 1,
+            DatapathEvent::EventsLost => repairs.events_lost += 1,
+            DatapathEvent::DatapathDeleted => repairs.rebuilt += 1,
+            DatapathEvent::VportAdded(_)
+            | DatapathEvent::VportChanged(_)
+            | DatapathEvent::VportRemoved(_) => {}
+        }
         match event {
             DatapathEvent::DispatchRestored { found } => tracing::warn!(
                 features = format!("{found:#x}"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use tokio::sync::oneshot;
+use weft_observe::metrics::Distribution;
 use weft_ovs::DatapathEvent;
 use weft_topology::id::PortId;
 use weft_wire::control::{BindingInfo, Failure, PlugResult, Status};
@@ -73,4 +74,34 @@ pub enum Ask {
     FindPort(String, oneshot::Sender<Vec<PortId>>),
     /// The state.
     Status(oneshot::Sender<Status>),
+    /// The state, and more numbers.
+    Measure(oneshot::Sender<CoreMeasures>),
+}
+
+/// What the control side says of itself in numbers.
+#[derive(Clone, Debug)]
+pub struct CoreMeasures {
+    /// Its state.
+    pub status: Status,
+    /// The bindings of this host.
+    pub bindings: Vec<BindingInfo>,
+    /// Starts of an agent with this state directory, this one among them.
+    pub starts: u64,
+    /// Messages that wait in its inbox.
+    pub inbox: usize,
+    /// How long it took to do what follows from messages.
+    pub settle: Distribution,
+    /// What was mended of the datapath.
+    pub repairs: Repairs,
+}
+
+/// How often something was mended that others did to the datapath, since the agent started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repairs {
+    /// Its dispatch of upcalls was switched back.
+    pub dispatch_restored: u64,
+    /// It was deleted, and made anew.
+    pub rebuilt: u64,
+    /// News of it were lost (ENOBUFS), and its ports read anew.
+    pub events_lost: u64,
 }

@@ -19,6 +19,7 @@
 
 mod answer;
 mod datapath;
+mod keep;
 mod message;
 mod plugs;
 mod settle;
@@ -28,7 +29,7 @@ mod waiters;
 mod watch;
 
 pub use datapath::Reopen;
-pub use message::{Answer, Ask, Message};
+pub use message::{Answer, Ask, CoreMeasures, Message, Repairs};
 pub use start::{Machine, SNAPSHOT, StartError, Started, start, start_on};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use tokio::runtime::Handle;
+use weft_observe::metrics::Histogram;
 use weft_topology::ObjectId;
 use weft_topology::id::PortId;
 
@@ -48,6 +50,7 @@ use crate::identity::Identity;
 use crate::links::LinkTable;
 use crate::service::Service;
 use crate::snapshot::{Builder, Frontier};
+use keep::Keeper;
 use waiters::Waiter;
 
 /// Messages taken before what follows from them is done.
@@ -56,6 +59,11 @@ const BATCH: usize = 4096;
 const TICK: Duration = Duration::from_secs(1);
 /// The snapshot is written to disk so long after a change: changes come in groups.
 const SAVE_AFTER: Duration = Duration::from_millis(500);
+
+/// Upper bounds of the buckets of the time to settle, in microseconds.
+static SETTLE_BOUNDS: &[u64] = &[
+    100, 500, 1_000, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000,
+];
 
 /// At the end, a save that is under way is waited for so long.
 const LAST_SAVE: Duration = Duration::from_millis(500);
@@ -98,6 +106,9 @@ pub struct Core {
     /// carry it, too.
     saved: BTreeSet<PortId>,
     next_tick: Instant,
+    keeper: Keeper,
+    settled: Histogram,
+    repairs: Repairs,
     began: Instant,
     /// True once it serves.
     ready: Arc<AtomicBool>,
@@ -144,7 +155,9 @@ impl Core {
                 return ended;
             }
             self.tick();
+            let begun = Instant::now();
             self.settle();
+            self.settled.observe(begun.elapsed());
         }
     }
 
@@ -196,10 +209,16 @@ impl Core {
             tracing::warn!(%error, "bindings written beside the agent are not seen");
         }
         self.is_blind = read.is_err();
+        if self.keeper.is_due(now) {
+            let known = self.bindings().iter().map(|binding| binding.port).collect();
+            self.keeper.save(&self.runtime, &self.hot, known);
+        }
     }
 
     /// The datapath and its flows stay: a restart is hitless.
     fn farewell(&mut self) {
+        let known = self.bindings().iter().map(|binding| binding.port).collect();
+        self.keeper.save_at_the_end(&self.runtime, &self.hot, known);
         self.hot.stop();
         let until = Instant::now() + LAST_SAVE;
         while self.saving

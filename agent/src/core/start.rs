@@ -15,10 +15,13 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, unbounded};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use weft_observe::metrics::Histogram;
 use weft_ovs::{Datapath, KernelDatapath, OpenMode};
 
 use super::datapath::{Reopen, monitor_datapath};
-use super::{Core, Ended, Heard, Message, TICK};
+use super::keep::Keeper;
+use super::{Core, Ended, Heard, Message, Repairs, SETTLE_BOUNDS, TICK};
+use crate::accounts::Accounts;
 use crate::bindings::{Carrier, Wishes};
 use crate::config::Config;
 use crate::files::FileError;
@@ -122,6 +125,8 @@ pub fn start_on(
         None => Builder::new(identity.id),
     };
     let wishes = Wishes::load(&config.state_dir)?;
+    let accounts = Accounts::load(&config.state_dir);
+    let keeper = Keeper::begin(&config.state_dir, &accounts);
     let monitor = datapath.monitor()?;
     let (events, heard) = mpsc::unbounded_channel();
     let hot = start_hot(Start {
@@ -129,6 +134,7 @@ pub fn start_on(
         snapshot: Arc::new(builder.snapshot().clone()),
         limits: config.limits(),
         exact_flows: config.debug.exact_flows,
+        accounts,
         events,
     })?;
     let carrier = Carrier::new(datapath, hot.clone(), setter);
@@ -167,6 +173,9 @@ pub fn start_on(
         saving: false,
         saved: BTreeSet::new(),
         next_tick: now + TICK,
+        keeper,
+        settled: Histogram::new(SETTLE_BOUNDS),
+        repairs: Repairs::default(),
         began: now,
         ready: ready.clone(),
         ended: None,

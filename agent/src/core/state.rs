@@ -6,7 +6,7 @@ use weft_topology::id::PortId;
 use weft_wire::control::{BindingInfo, Status};
 use weft_wire::host::{BindingPhase, BindingState, StateReport};
 
-use super::Core;
+use super::{Core, CoreMeasures};
 use crate::bindings::phase;
 
 impl Core {
@@ -60,6 +60,17 @@ impl Core {
             });
         }
         all.into_values().collect()
+    }
+
+    pub(super) fn measure(&self) -> CoreMeasures {
+        CoreMeasures {
+            status: self.status(),
+            bindings: self.bindings(),
+            starts: self.keeper.starts(),
+            inbox: self.inbox.len(),
+            settle: self.settled.read(),
+            repairs: self.repairs,
+        }
     }
 
     pub(super) fn status(&self) -> Status {

@@ -1,17 +1,18 @@
 //! Adoption: a flow that the kernel has and this worker does not know, left by an earlier run of the
 //! agent or put by somebody else, is judged like any other. What agrees stays, with its id and its
-//! counters; what does not is changed in place or deleted.
+//! counters; what does not is changed in place or deleted. What an earlier run's drop flow has dropped since it
+//! was last counted is counted here.
 
 use weft_flow::Ufid;
 use weft_flowsim::Install;
-use weft_ovs::DumpedFlow;
+use weft_ovs::{DumpedFlow, FlowStats};
 use weft_topology::Tag;
 
 use super::batch::Write;
 use super::judge::Act;
 use super::ports::{set_pid, without_pid};
 use super::run::Worker;
-use super::tally::Counter;
+use super::tally::{Counter, Lost};
 use crate::flows::table::Flow;
 
 impl Worker {
@@ -25,15 +26,22 @@ impl Worker {
         else {
             return;
         };
+        let port = self.port_of(number);
         let foreign = !found.key.unknown.is_empty();
         let outcome = match foreign {
             true => None,
             false => self.judge(Act::Simulate, &found.key, &[]),
         };
+        let uncounted = self.uncounted(ufid, &found);
         let Some(mut outcome) = outcome else {
+            self.tally.lost_many(port, Lost::EarlierRun, uncounted);
             self.disown(ufid, &found);
             return;
         };
+        match outcome.reason.is_drop() {
+            true => self.tally.dropped(port, outcome.reason, uncounted),
+            false => self.tally.lost_many(port, Lost::EarlierRun, uncounted),
+        }
         // Undecided is not wrong: it stays, and is judged when what is missing arrives.
         let undecided = !outcome.missing.is_empty();
         self.ask_for(&outcome.missing);
@@ -53,6 +61,7 @@ impl Worker {
         };
         set_pid(&mut actions, pid);
         let changed = actions != found.actions;
+        let becomes_drop = changed && outcome.reason.is_drop();
         let flow = Flow {
             key: found.key,
             mask: found.mask,
@@ -60,11 +69,24 @@ impl Worker {
             tags,
             reason: outcome.reason,
             valid_until: outcome.valid_until,
-            stats: found.stats,
+            stats: match becomes_drop {
+                true => FlowStats::default(),
+                false => found.stats,
+            },
             since: self.now(),
         };
         self.table.insert(ufid, flow);
-        if changed {
+        if becomes_drop {
+            // As everywhere, a drop begins as a flow of its own.
+            self.reborn.insert(ufid, self.now());
+            let seen = found.stats;
+            self.batch.push(Write::Delete {
+                ufid,
+                seen,
+                drops: None,
+            });
+            self.batch.push(Write::Put(ufid));
+        } else if changed {
             self.batch.push(Write::SetActions {
                 ufid,
                 seen: found.stats,
@@ -73,6 +95,16 @@ impl Worker {
         }
         self.tally.count(Counter::FlowsAdopted);
         self.scratch.recycle(outcome);
+    }
+
+    /// Packets that a drop flow dropped and nobody counted. Those of a flow that the earlier run had not noted
+    /// are all of them: it was put after the last note.
+    fn uncounted(&self, ufid: Ufid, found: &DumpedFlow) -> u64 {
+        if !found.actions.is_empty() {
+            return 0;
+        }
+        let counted = self.counted.get(&ufid).copied().unwrap_or(0);
+        found.stats.packets.saturating_sub(counted)
     }
 
     fn disown(&mut self, ufid: Ufid, found: &DumpedFlow) {

@@ -71,6 +71,11 @@ impl Postbox {
         // Full means that it is awake already.
         let _ = self.wake.write(1);
     }
+
+    /// How many messages wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.sender.len()
+    }
 }
 
 impl Inbox {

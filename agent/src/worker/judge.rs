@@ -129,7 +129,16 @@ impl Worker {
             set_pid(&mut flow.actions, pid.map_or(0, |slot| slot.source.pid()));
             tracing::trace!(%ufid, %was, reason = %flow.reason, "flow changed in place");
         }
-        if !same_actions || recount {
+        if !was.is_drop() && flow.reason.is_drop() {
+            // A drop begins as a flow of its own: all that the kernel counts for it was dropped, so that the
+            // next run of the agent can go on counting (crate::accounts). Nothing is lost in between: what
+            // comes up is dropped here.
+            let seen = std::mem::take(&mut flow.stats);
+            flow.since = self.now();
+            self.reborn.insert(ufid, flow.since);
+            self.batch.push(Write::Delete { ufid, seen, drops });
+            self.batch.push(Write::Put(ufid));
+        } else if !same_actions || recount {
             self.batch.push(Write::SetActions {
                 ufid,
                 seen: flow.stats,

@@ -35,6 +35,7 @@ mod batch;
 mod inbox;
 mod judge;
 mod limit;
+mod measure;
 mod park;
 mod pool;
 mod ports;
@@ -48,6 +49,7 @@ mod upcall;
 mod words;
 
 pub use pool::start;
+pub(crate) use tally::FAMILIES;
 
 #[cfg(test)]
 mod tests;

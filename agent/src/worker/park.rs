@@ -89,6 +89,11 @@ impl Parking {
             .map_or(Ok(()), |oldest| Err(Full::Oldest(Box::new(oldest))))
     }
 
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Takes out all that wait now, the oldest first.
     pub(super) fn leave_all(&mut self) -> Vec<ParkedPacket> {
         std::iter::from_fn(|| self.leave()).collect()

@@ -1,6 +1,6 @@
 //! The workers together: started, told, asked and stopped by the control side.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -28,6 +28,10 @@ pub(super) struct Workers {
     control: Mutex<Box<dyn Datapath>>,
     placed: Mutex<HashMap<PortId, Placed>>,
     count: usize,
+    /// Drops that an earlier run counted.
+    pub(super) earlier: BTreeMap<(Option<PortId>, String), u64>,
+    /// Flows that a port may have.
+    pub(super) flow_limit: usize,
     threads: Mutex<Vec<JoinHandle<()>>>,
     sweeper: Mutex<Option<RunningSweeper>>,
 }
@@ -59,14 +63,16 @@ pub(super) fn start_with(
 ) -> Result<Arc<Workers>, HotError> {
     let settings = Settings::new(start.limits, start.exact_flows);
     let shared = Arc::new(Shared::new(start.snapshot.clone(), start.events, clock));
+    let counted = Arc::new(start.accounts.flows.into_iter().collect());
     let mut postboxes = Vec::new();
     let mut workers = Vec::new();
     for index in 0..count {
         let (postbox, inbox) = inbox().map_err(std::io::Error::from)?;
         postboxes.push(postbox);
         let (datapath, snapshot) = (start.datapath.fork()?, start.snapshot.clone());
-        let worker = Worker::new(index, shared.clone(), settings, snapshot, datapath, inbox)
+        let mut worker = Worker::new(index, shared.clone(), settings, snapshot, datapath, inbox)
             .map_err(std::io::Error::from)?;
+        worker.counted = Arc::clone(&counted);
         workers.push(worker);
     }
     shared.set_postboxes(postboxes);
@@ -95,6 +101,8 @@ pub(super) fn start_with(
         control: Mutex::new(start.datapath),
         placed: Mutex::default(),
         count,
+        earlier: start.accounts.drops,
+        flow_limit: settings.flows_per_port,
         threads: Mutex::new(threads),
         sweeper: Mutex::default(),
     }))

@@ -22,6 +22,8 @@ pub(super) struct PortSlot {
     pub(super) watched: bool,
     /// Overflows of the socket that are counted already.
     pub(super) overflows: u64,
+    /// Upcalls that were read.
+    pub(super) upcalls: u64,
     buckets: Vec<(PuntClass, Bucket)>,
 }
 
@@ -50,6 +52,7 @@ impl PortSlot {
             number: None,
             watched: false,
             overflows: 0,
+            upcalls: 0,
             buckets,
         }
     }
@@ -111,6 +114,11 @@ impl Ports {
     /// All ports with their tokens.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut PortSlot)> {
         self.slots.iter_mut().map(|(&token, slot)| (token, slot))
+    }
+
+    /// All ports.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &PortSlot> {
+        self.slots.values()
     }
 
     /// Lets all ports go.

@@ -13,11 +13,14 @@ use weft_topology::id::PortId;
 use weft_topology::{Snapshot, Tag};
 use weft_wire::control::{DropInfo, FlowInfo, LearnedInfo, TraceResult, TraceStep};
 
+use super::measure::listed;
 use super::pool::Workers;
 use super::run::Worker;
 use super::words::describe;
+use crate::accounts::Accounts;
 use crate::flows::learned::LearnedMac;
 use crate::hot::{Hot, HotError};
+use crate::measures::Measures;
 
 impl Hot for Workers {
     fn attach(&self, port: PortId, _interface: &str) -> Result<Vec<u32>, HotError> {
@@ -81,22 +84,17 @@ impl Hot for Workers {
     }
 
     fn drops(&self, port: Option<PortId>) -> Result<Vec<DropInfo>, HotError> {
-        let mut sums: BTreeMap<(Option<PortId>, &'static str), u64> = BTreeMap::new();
-        for drops in self.ask_all("list drops", |worker| {
-            worker.tally.drops().collect::<Vec<_>>()
-        })? {
-            for (of, reason, packets) in drops {
-                if port.is_none() || of == port {
-                    *sums.entry((of, reason)).or_default() += packets;
-                }
-            }
-        }
-        let info = |((port, reason), packets): ((Option<PortId>, &str), u64)| DropInfo {
-            port,
-            reason: reason.to_owned(),
-            packets,
-        };
-        Ok(sums.into_iter().map(info).collect())
+        let mut drops = self.all_drops()?;
+        drops.retain(|(of, _), _| port.is_none() || *of == port);
+        Ok(listed(drops))
+    }
+
+    fn accounts(&self) -> Result<Accounts, HotError> {
+        self.note()
+    }
+
+    fn measure(&self) -> Result<Measures, HotError> {
+        self.measured()
     }
 
     fn learned(&self) -> Result<Vec<LearnedInfo>, HotError> {

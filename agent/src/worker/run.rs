@@ -1,7 +1,8 @@
 //! A worker's thread: wait, take the inbox, read upcalls in turn, write what came of it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -49,10 +50,17 @@ pub(super) struct Worker {
     pub(super) asked: HashSet<ObjectId>,
     /// Flows deleted since the dump in progress began: the dump may still name them.
     pub(super) deleted: HashSet<Ufid>,
+    /// Flows that were put under an id that another one had until then, and when: a dump may still tell of
+    /// that one.
+    pub(super) reborn: HashMap<Ufid, Time>,
     /// Flows that the dump in progress has named.
     pub(super) dumped: HashSet<Ufid>,
     /// When the dump in progress began.
     pub(super) dump_began: Option<Time>,
+    /// Packets of the drop flows of an earlier run that were counted by then; empty after the first dump.
+    pub(super) counted: Arc<HashMap<Ufid, u64>>,
+    /// When the upcalls were read whose writes wait in the batch.
+    pub(super) unwritten: Vec<Instant>,
     epoll: Epoll,
     inbox: Inbox,
     results: Vec<Result<OpReply, Error>>,
@@ -84,8 +92,11 @@ impl Worker {
             simulate: weft_flowsim::simulate,
             asked: HashSet::new(),
             deleted: HashSet::new(),
+            reborn: HashMap::new(),
             dumped: HashSet::new(),
             dump_began: None,
+            counted: Arc::default(),
+            unwritten: Vec::new(),
             epoll,
             inbox,
             results: Vec::new(),
@@ -132,7 +143,10 @@ impl Worker {
             let fresh = overflows - slot.overflows;
             slot.overflows = overflows;
             match received {
-                Ok(Some(upcall)) => self.on_upcall(port, pid, &upcall),
+                Ok(Some(upcall)) => {
+                    slot.upcalls += 1;
+                    self.on_upcall(port, pid, &upcall);
+                }
                 Ok(None) => return,
                 Err(error) => {
                     self.tally.lost(Some(port), Lost::BadUpcall);
@@ -200,6 +214,7 @@ impl Worker {
         self.datapath = datapath;
         self.ports.clear();
         self.table = FlowTable::default();
+        self.counted = Arc::default();
         self.batch.clear();
         self.dump_began = None;
         // The numbers by which their ports are known are other ports' now.
@@ -217,6 +232,7 @@ impl Worker {
                 self.delete_flow(ufid);
             }
         }
+        self.tally.port_gone(port);
         // Its socket leaves epoll as it is closed.
         let tags = self.shared.learned.forget_port(port);
         self.announce(tags);
@@ -238,6 +254,7 @@ impl Worker {
             }
             self.results = results;
         }
+        self.shared.written(self.index, &mut self.unwritten);
         self.shared.set_flow_count(self.index, self.table.len());
     }
 

@@ -8,12 +8,14 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc::UnboundedSender;
 use weft_flowsim::Time;
+use weft_observe::metrics::{Distribution, Histogram};
 use weft_topology::{Epoch, Snapshot, Tag};
 
 use super::inbox::{Message, Postbox};
 use super::tally::Counters;
 use crate::flows::learned::MacTable;
 use crate::hot::{Event, Limits};
+use crate::measures::UPCALL_BOUNDS;
 
 /// Receive buffer of a port's upcall socket, in bytes: some hundred full frames, or some thousand
 /// small ones.
@@ -37,6 +39,8 @@ pub(super) struct Shared {
     pub(super) counters: Arc<Counters>,
     postboxes: OnceLock<Vec<Postbox>>,
     flow_counts: OnceLock<Vec<AtomicUsize>>,
+    /// How long upcalls took, by worker.
+    delays: OnceLock<Vec<Histogram>>,
     /// What each worker has in force; the least of them is in force for the host.
     epochs: Mutex<Epochs>,
     snapshot: ArcSwap<Snapshot>,
@@ -82,6 +86,7 @@ impl Shared {
             counters: Arc::default(),
             postboxes: OnceLock::new(),
             flow_counts: OnceLock::new(),
+            delays: OnceLock::new(),
             epochs: Mutex::default(),
             snapshot: ArcSwap::new(snapshot),
             owners: ArcSwap::default(),
@@ -94,6 +99,8 @@ impl Shared {
     pub(super) fn set_postboxes(&self, postboxes: Vec<Postbox>) {
         let counts = postboxes.iter().map(|_| AtomicUsize::new(0)).collect();
         let _ = self.flow_counts.set(counts);
+        let delays = postboxes.iter().map(|_| Histogram::new(UPCALL_BOUNDS));
+        let _ = self.delays.set(delays.collect());
         let _ = self.postboxes.set(postboxes);
     }
 
@@ -166,6 +173,28 @@ impl Shared {
     pub(super) fn flow_count(&self) -> usize {
         let counts = self.flow_counts.get().into_iter().flatten();
         counts.map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
+    /// What came of upcalls that were read then is in the kernel now.
+    pub(super) fn written(&self, worker: usize, read: &mut Vec<Instant>) {
+        let Some(delays) = self.delays.get().and_then(|delays| delays.get(worker)) else {
+            return;
+        };
+        if !read.is_empty() {
+            let now = Instant::now();
+            for read in read.drain(..) {
+                delays.observe(now.duration_since(read));
+            }
+        }
+    }
+
+    /// How long upcalls took so far, of all workers.
+    pub(super) fn upcall_delay(&self) -> Distribution {
+        let mut sum = Distribution::empty(UPCALL_BOUNDS);
+        for delays in self.delays.get().into_iter().flatten() {
+            sum.add(&delays.read());
+        }
+        sum
     }
 
     pub(super) fn postboxes(&self) -> impl Iterator<Item = &Postbox> {

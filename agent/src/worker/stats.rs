@@ -1,5 +1,6 @@
 //! What a dump of the kernel's flows tells a worker: which flows are used, idle, or gone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use weft_flow::Ufid;
@@ -35,7 +36,10 @@ impl Worker {
             };
             self.dumped.insert(ufid);
             if self.table.get(ufid).is_some() {
-                self.refresh(ufid, flow.stats);
+                // The dump may have met the one of this id that was there before.
+                if !self.reborn.contains_key(&ufid) {
+                    self.refresh(ufid, flow.stats);
+                }
             } else if !self.deleted.contains(&ufid) {
                 self.adopt(ufid, flow);
             }
@@ -59,6 +63,8 @@ impl Worker {
         }
         self.deleted.clear();
         self.dumped.clear();
+        self.counted = Arc::default();
+        self.reborn.retain(|_, since| since.0 + SETTLING >= began.0);
         if self.index == 0 {
             let tags = self.shared.learned.age(self.now());
             self.announce(tags);

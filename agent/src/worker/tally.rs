@@ -5,7 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use weft_flowsim::Reason;
+use weft_observe::metrics::{Family, Kind};
 use weft_topology::id::PortId;
+
+/// So many pairs of port and reason are kept apart.
+const MOST_DROPS: usize = 4_096;
 
 /// Why a packet got lost in the agent itself, beside the reasons of a simulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +26,9 @@ pub(super) enum Lost {
     BadUpcall,
     /// The kernel did not send the packet on.
     NotExecuted,
+    /// A flow of an earlier run dropped it, for a reason that this run does not know: the flow is none of
+    /// a drop any more.
+    EarlierRun,
 }
 
 impl Lost {
@@ -34,17 +41,26 @@ impl Lost {
             Lost::SimulationFailed => "simulation-failed",
             Lost::BadUpcall => "bad-upcall",
             Lost::NotExecuted => "not-executed",
+            Lost::EarlierRun => "earlier-run",
         }
     }
 }
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident => $name:literal,)*) => {
         /// What is counted, for the whole worker.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Counter {
-            $($(#[$doc])* $variant,)*
+            $($(#[doc = $doc])+ $variant,)*
         }
+
+        /// The counters as metrics, in the order of [`Counter::ALL`].
+        pub(crate) static FAMILIES: &[Family] = &[$(Family {
+            name: concat!("weft_", $name, "_total"),
+            kind: Kind::Counter,
+            labels: &[],
+            help: concat!($($doc),+),
+        }),*];
 
         impl Counter {
             /// Every counter.
@@ -113,6 +129,12 @@ impl Counters {
             .map(|counter| counter.name())
             .zip(values)
     }
+
+    /// The counters as metrics.
+    pub(super) fn measured(&self) -> Vec<(&'static Family, u64)> {
+        let values = self.0.iter().map(|value| value.load(Ordering::Relaxed));
+        FAMILIES.iter().zip(values).collect()
+    }
 }
 
 impl Tally {
@@ -145,7 +167,27 @@ impl Tally {
 
     /// Counts a packet that the agent itself lost.
     pub(super) fn lost(&mut self, port: Option<PortId>, lost: Lost) {
-        *self.drops.entry((port, lost.name())).or_default() += 1;
+        self.lost_many(port, lost, 1);
+    }
+
+    /// Counts several.
+    pub(super) fn lost_many(&mut self, port: Option<PortId>, lost: Lost, packets: u64) {
+        if packets > 0 {
+            *self.drops.entry((port, lost.name())).or_default() += packets;
+        }
+    }
+
+    /// A port is let go. Its drops stay, unless very many ports have come and gone: then they become
+    /// those of no port, so that memory is bounded.
+    pub(super) fn port_gone(&mut self, port: PortId) {
+        if self.drops.len() < MOST_DROPS {
+            return;
+        }
+        let of = self.drops.extract_if(|(of, _), _| *of == Some(port));
+        let gone: Vec<_> = of.collect();
+        for ((_, reason), packets) in gone {
+            *self.drops.entry((None, reason)).or_default() += packets;
+        }
     }
 
     /// Dropped packets by port and reason.

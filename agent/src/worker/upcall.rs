@@ -1,5 +1,7 @@
 //! What becomes of a packet that the kernel brought up.
 
+use std::time::Instant;
+
 use weft_flow::{Field, FlowKey, Ufid};
 use weft_flowsim::{Install, Outcome, PuntClass};
 use weft_ovs::{FlowStats, Upcall, UpcallKind};
@@ -27,6 +29,7 @@ struct Packet<'a> {
 impl Worker {
     /// One upcall of a port.
     pub(super) fn on_upcall(&mut self, port: PortId, pid: u32, upcall: &Upcall<'_>) {
+        let read = Instant::now();
         let packet = Packet {
             key: &upcall.key,
             key_attrs: upcall.key_attrs,
@@ -53,6 +56,7 @@ impl Worker {
             self.scratch.recycle(outcome);
             return;
         }
+        self.unwritten.push(read);
         self.settle(port, pid, packet, outcome);
     }
 
@@ -192,7 +196,9 @@ impl Worker {
             since: self.now(),
         };
         self.table.insert(ufid, flow);
-        self.deleted.remove(&ufid);
+        if self.deleted.remove(&ufid) {
+            self.reborn.insert(ufid, self.now());
+        }
         self.batch.push(Write::Put(ufid));
     }
 }

@@ -6,8 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc::UnboundedSender;
+use weft_agent::accounts::Accounts;
 use weft_agent::hot::{Event, Hot, HotError, Start};
-use weft_ovs::Datapath;
+use weft_agent::measures::{Measures, UPCALL_BOUNDS};
+use weft_observe::metrics::Distribution;
+use weft_ovs::{Datapath, DatapathInfo, Writes};
 use weft_topology::id::PortId;
 use weft_topology::{Epoch, Snapshot, Tag};
 use weft_wire::control::{DropInfo, FlowInfo, LearnedInfo, TraceResult};
@@ -119,6 +122,28 @@ impl Hot for Noting {
             reason: "a \"test\"".to_owned(),
             packets: 3,
         }])
+    }
+
+    fn accounts(&self) -> Result<Accounts, HotError> {
+        Ok(Accounts::default())
+    }
+
+    fn measure(&self) -> Result<Measures, HotError> {
+        Ok(Measures {
+            datapath: DatapathInfo::default(),
+            vports: Vec::new(),
+            ports: BTreeMap::new(),
+            drops: self.drops(None)?,
+            counters: Vec::new(),
+            writes: Writes::default(),
+            upcall_delay: Distribution::empty(UPCALL_BOUNDS),
+            inboxes: vec![0],
+            parked_packets: 5,
+            parked_bytes: 0,
+            flows: 0,
+            flow_limit: 1,
+            macs: 0,
+        })
     }
 
     fn learned(&self) -> Result<Vec<LearnedInfo>, HotError> {

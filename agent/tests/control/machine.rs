@@ -111,6 +111,7 @@ impl Host {
             core: started.sender.clone(),
             hot: started.hot.clone(),
             client: started.client.clone(),
+            logs: None,
         });
         let entered = runtime.enter();
         let socket = ControlSocket::bind(&self.config.socket()).unwrap();

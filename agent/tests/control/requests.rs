@@ -224,7 +224,7 @@ fn metrics_and_health_say_whether_the_agent_serves() {
     }
     let text = get("/metrics");
     assert!(text.contains("text/plain; version=0.0.4"), "{text}");
-    assert!(text.contains("\nweft_upcalls_total 5\n"), "{text}");
+    assert!(text.contains("\nweft_parked_packets 5\n"), "{text}");
     assert!(text.contains("{reason=\"a \\\"test\\\"\"} 3\n"), "{text}");
     assert!(get("/else").starts_with("HTTP/1.0 404"));
     host.end_core();

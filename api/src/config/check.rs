@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use weft_observe::logs;
+
 use super::{AuthMode, Config, StoreKind};
 
 /// Why a configuration is refused.
@@ -94,8 +96,6 @@ const LATER: [&str; 4] = [
     "store.endpoints",
 ];
 
-const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
-
 /// Checks that all keys exist. `known` has all of them, `above` is the table with a `.` after it.
 pub(super) fn keys(
     found: &toml::Table,
@@ -129,12 +129,7 @@ pub(super) fn keys(
 
 /// Checks what the values mean together.
 pub(super) fn values(config: &Config) -> Result<(), ConfigError> {
-    // A word that is no level is the name of a part of the program to the filter's parser: with
-    // "lowd" nothing would be logged, without a word.
-    let is_level = |part: &str| LEVELS.iter().any(|level| part.eq_ignore_ascii_case(level));
-    let mut parts = config.log.split(',');
-    let readable = parts.all(|part| part.contains('=') || is_level(part));
-    if !readable || tracing_subscriber::EnvFilter::try_new(&config.log).is_err() {
+    if logs::check(&config.log).is_err() {
         let log = config.log.clone();
         return Err(ConfigError::Log { log });
     }

@@ -19,11 +19,13 @@ pub(crate) use write::Planned;
 #[cfg(test)]
 pub(crate) use write::transaction;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Mutex, watch};
+use weft_observe::logs::Logs;
 use weft_store::{Listing, Store, StoreError};
 
+use crate::metrics::Counts;
 use crate::model::Model;
 use crate::model::document::DocumentError;
 
@@ -37,6 +39,9 @@ pub(crate) struct Service {
     pub(crate) streams: streams::Streams,
     /// True once the service stops.
     stopping: watch::Sender<bool>,
+    /// For metrics.
+    pub(crate) counts: Counts,
+    logs: OnceLock<Arc<Logs>>,
 }
 
 /// Why the service cannot begin.
@@ -62,6 +67,8 @@ impl Service {
             head: Mutex::new(write::Head::at(&model)),
             current: watch::Sender::new(model),
             stopping: watch::Sender::new(false),
+            counts: Counts::new(),
+            logs: OnceLock::new(),
             store,
         }))
     }
@@ -89,6 +96,16 @@ impl Service {
     /// Everything in the store, as of one revision.
     pub(crate) async fn listing(&self) -> Result<Listing, StoreError> {
         self.store.list("").await
+    }
+
+    /// The process's log, if it has begun one.
+    pub(crate) fn logs(&self) -> Option<&Logs> {
+        self.logs.get().map(|logs| &**logs)
+    }
+
+    /// Names the process's log; the first one counts.
+    pub(crate) fn set_logs(&self, logs: Arc<Logs>) {
+        let _ = self.logs.set(logs);
     }
 
     /// The name of the store.

@@ -10,6 +10,7 @@
 //!   the next one fails with it and rewinds.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use weft_store::{CommitError, Conflict, Revision, Txn};
 use weft_topology::Change;
@@ -87,11 +88,14 @@ impl Service {
                 return Ok((value, model.revision));
             };
             let rewinds = head.rewinds;
+            let begun = Instant::now();
             let committed = self.store.commit(txn);
             head.model = Arc::new(next);
             drop(head);
 
-            match committed.await {
+            let outcome = committed.await;
+            self.counts.commit(begun, &outcome);
+            match outcome {
                 Ok(revision) => {
                     self.visible(revision).await?;
                     return Ok((value, revision));

@@ -4,6 +4,7 @@ mod backups;
 mod bindings;
 mod files;
 mod interest;
+mod log;
 mod ports;
 mod registration;
 mod state;
@@ -35,6 +36,7 @@ pub(crate) fn routes() -> Router<App> {
             &format!("{HOST}/bindings/{{port}}"),
             delete(bindings::unbind),
         )
+        .route("/log", get(log::show).put(log::change))
         .route("/ports", get(ports::find))
         .route("/sync", get(sync::status))
 }

@@ -13,6 +13,7 @@ mod hostile;
 mod hosts;
 mod manager;
 mod media;
+mod metrics;
 mod midonet_cli;
 mod ports;
 mod root;

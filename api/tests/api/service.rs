@@ -232,7 +232,8 @@ pub(crate) fn id_of(path: &str) -> &str {
 }
 
 fn full(path: &str) -> String {
-    if path.starts_with("/weft/") || path.starts_with("/midonet-api") {
+    const ROOTS: [&str; 3] = ["/weft/", "/midonet-api", "/metrics"];
+    if ROOTS.iter().any(|root| path.starts_with(root)) {
         path.to_owned()
     } else {
         format!("/midonet-api{path}")

@@ -12,9 +12,11 @@ use weft_topology::{Snapshot, Tag};
 use weft_wire::control::{DropInfo, FlowInfo, LearnedInfo, TraceResult};
 
 use super::{links, port_id};
+use crate::accounts::Accounts;
 use crate::bindings::{Carrier, Desired, plan};
 use crate::hot::{Hot, HotError};
 use crate::links::{Link, LinkError, LinkTable, SetLinks};
+use crate::measures::Measures;
 
 #[derive(Default)]
 struct Notes {
@@ -68,6 +70,14 @@ impl Hot for Notes {
 
     fn learned(&self) -> Result<Vec<LearnedInfo>, HotError> {
         Ok(Vec::new())
+    }
+
+    fn accounts(&self) -> Result<Accounts, HotError> {
+        Ok(Accounts::default())
+    }
+
+    fn measure(&self) -> Result<Measures, HotError> {
+        Err(HotError::Stopped { attempt: "measure" })
     }
 
     fn trace(&self, port: PortId, _: &[u8]) -> Result<TraceResult, HotError> {

@@ -1,5 +1,6 @@
 //! The hot path on a datapath in memory, with a clock that stands until it is moved.
 
+mod accounts;
 mod adoption;
 mod changes;
 mod learning;

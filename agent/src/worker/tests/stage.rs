@@ -12,6 +12,7 @@ use weft_ovs::{Datapath, DumpedFlow, MemoryDatapath, NewVport, VportKind, Writes
 use weft_topology::{Change, LocalPort, MacAddr, Snapshot, Tag};
 
 use super::topology::{bridge, frame, mac, port, port_id, put};
+use crate::accounts::Accounts;
 use crate::hot::{Event, Hot, Limits, Start};
 use crate::worker::pool::{Workers, start_with};
 use crate::worker::sweep::Sweeper;
@@ -30,6 +31,8 @@ pub(super) struct Stage {
     events: UnboundedReceiver<Event>,
     local: Vec<LocalPort>,
     revision: u64,
+    /// For the next agent.
+    accounts: Accounts,
 }
 
 impl Stage {
@@ -46,7 +49,7 @@ impl Stage {
     pub(super) fn with_limits(count: u8, limits: Limits) -> Self {
         let time = Arc::new(AtomicU64::new(1_000));
         let datapath = new_datapath(&time);
-        let (workers, events) = start(&datapath, &time, limits);
+        let (workers, events) = start(&datapath, &time, limits, Accounts::default());
         let mut stage = Self {
             sweeper: sweeper(&workers, &datapath),
             workers,
@@ -57,6 +60,7 @@ impl Stage {
             events,
             local: Vec::new(),
             revision: 0,
+            accounts: Accounts::default(),
         };
         let ports = (1..=count).map(|n| put(port(n)));
         stage.change(&[put(bridge())].into_iter().chain(ports).collect::<Vec<_>>());
@@ -240,11 +244,18 @@ impl Stage {
         std::iter::from_fn(|| self.events.try_recv().ok()).collect()
     }
 
+    /// The same, after a SIGKILL: what the former agent had written down before is all that is left of it.
+    pub(super) fn restart_with(&mut self, snapshot: Snapshot, accounts: Accounts) {
+        self.accounts = accounts;
+        self.restart(snapshot);
+    }
+
     /// Another agent takes over, with the ports as they are and a snapshot that is what it knows. Flows
     /// are taken over by the next sweep.
     pub(super) fn restart(&mut self, snapshot: Snapshot) {
         self.workers.stop();
-        (self.workers, self.events) = start(&self.datapath, &self.time, self.limits);
+        let accounts = std::mem::take(&mut self.accounts);
+        (self.workers, self.events) = start(&self.datapath, &self.time, self.limits, accounts);
         self.sweeper = sweeper(&self.workers, &self.datapath);
         for local in &self.local {
             let pids = self.workers.attach(local.port, &local.interface).unwrap();
@@ -282,6 +293,7 @@ fn start(
     datapath: &MemoryDatapath,
     time: &Arc<AtomicU64>,
     limits: Limits,
+    accounts: Accounts,
 ) -> (Arc<Workers>, UnboundedReceiver<Event>) {
     let (sender, events) = unbounded_channel();
     let start = Start {
@@ -289,6 +301,7 @@ fn start(
         snapshot: Arc::new(Snapshot::default()),
         limits,
         exact_flows: false,
+        accounts,
         events: sender,
     };
     let time = time.clone();

@@ -22,7 +22,7 @@ pub(super) struct Moved {
 /// The changes after `start`, in order.
 #[derive(Debug)]
 pub(super) struct History {
-    start: Revision,
+    pub(super) start: Revision,
     steps: VecDeque<(Revision, Arc<[Moved]>)>,
     length: usize,
 }

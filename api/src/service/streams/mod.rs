@@ -73,6 +73,17 @@ impl Streams {
         self.nudge.send_modify(|count| *count += 1);
     }
 
+    /// The oldest revision from which a stream can go on.
+    pub(crate) fn history_start(&self) -> Revision {
+        self.history().start
+    }
+
+    /// How many streams are open.
+    pub(crate) fn open_count(&self) -> usize {
+        let inboxes = self.inboxes();
+        inboxes.values().filter(|inbox| !inbox.is_closed()).count()
+    }
+
     /// Opens a host's inbox. The one it had before is closed, and the stream with it.
     fn open(&self, host: HostId) -> mpsc::Receiver<InterestRequest> {
         let (sender, receiver) = mpsc::channel(INBOX);
