@@ -21,17 +21,20 @@ const LONGEST_SOCKET_PATH: usize = 107;
 
 /// The agent's configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Config {
-    /// The host's name; empty: the machine's.
+    /// The host's name, which Neutron's `binding:host_id` names; empty: the machine's. At most 255 bytes, no blanks.
     pub host_name: String,
-    /// Host id, bindings and snapshot.
+    /// What outlives the agent: host id, bindings, snapshot, counters; made if absent. Deleting it all makes a new
+    /// host.
     pub state_dir: PathBuf,
-    /// Control socket.
+    /// Where the control socket `agent.sock` is; made if absent.
     pub run_dir: PathBuf,
-    /// The datapath's name, which is that of its own device.
+    /// The kernel datapath's name, which is that of its own device: 1 to 15 bytes.
     pub datapath: String,
-    /// What is logged: a level, or directives such as `info,weft_agent=debug`.
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, `off`, or a list such as
+    /// `info,weft_agent=debug`. `weft log-level` changes it while the agent runs.
     pub log: String,
     /// The topology service.
     pub api: Api,
@@ -45,35 +48,43 @@ pub struct Config {
 
 /// The topology service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Api {
-    /// Base URLs; the first that answers is used.
+    /// The topology service's base URLs, `http` only; the first that answers is used.
     pub urls: Vec<String>,
 }
 
 /// Metrics and health.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Metrics {
-    /// Where `/metrics`, `/healthz` and `/readyz` are served.
+    /// Where `/metrics`, `/healthz` and `/readyz` are served, to whoever can connect. An address that is taken costs
+    /// these, and an error in the log, not the network.
     pub listen: SocketAddr,
 }
 
 /// Bounds on what a port may use; see [`Limits`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
-#[allow(missing_docs)]
 pub struct LimitsSection {
+    /// Flows in the kernel whose packets come in by one port, at least 1; the oldest makes room.
     pub flows_per_port: u32,
+    /// Connections in one zone, at least 1; checked, and used by nothing before connections are tracked.
     pub connections_per_zone: u32,
+    /// Packets a second that the agent answers itself, for each port and class, at least 1; the burst is the same.
     pub punts_per_port: u32,
 }
 
 /// For finding faults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Debug {
-    /// Every field in every mask.
+    /// Every field in every flow's mask: each connection gets flows of its own. The counterpart of Open vSwitch's
+    /// `disable-megaflows`; slow.
     pub exact_flows: bool,
 }
 

@@ -5,6 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 use serde::de::DeserializeOwned;
 use weft_wire::control::{Reply, Request, VERSION, Verb};
 
@@ -48,20 +50,9 @@ impl Agent {
         verb: Verb,
         mut each: impl FnMut(serde_json::Value) -> Result<(), Error>,
     ) -> Result<serde_json::Value, Error> {
-        let unreachable = |source| Error::AgentUnreachable {
-            path: self.socket.clone(),
-            source,
-        };
-        let broke = |source| Error::AgentBroke {
-            path: self.socket.clone(),
-            source,
-        };
-        let mut stream = UnixStream::connect(&self.socket).map_err(unreachable)?;
+        let broke = |source| self.broke(source);
+        let stream = self.begin(verb)?;
         stream.set_read_timeout(Some(SILENCE)).map_err(broke)?;
-        let mut line = serde_json::to_vec(&Request { v: VERSION, verb })
-            .map_err(|error| self.misunderstood(&error))?;
-        line.push(b'\n');
-        stream.write_all(&line).map_err(broke)?;
         for line in BufReader::new(stream).lines() {
             let line = line.map_err(broke)?;
             match serde_json::from_str(&line).map_err(|error| self.misunderstood(&error))? {
@@ -73,7 +64,43 @@ impl Agent {
         Err(broke(std::io::ErrorKind::UnexpectedEof.into()))
     }
 
-    fn misunderstood(&self, error: &serde_json::Error) -> Error {
+    /// Sends a request; what follows on the stream is the caller's to read.
+    pub fn begin(&self, verb: Verb) -> Result<UnixStream, Error> {
+        let mut stream = self.connect()?;
+        let mut line = serde_json::to_vec(&Request { v: VERSION, verb })
+            .map_err(|error| self.misunderstood(&error))?;
+        line.push(b'\n');
+        stream
+            .write_all(&line)
+            .map_err(|source| self.broke(source))?;
+        Ok(stream)
+    }
+
+    /// The agent's process, by the kernel's word.
+    pub fn pid(&self) -> Result<u32, Error> {
+        let stream = self.connect()?;
+        let peer =
+            getsockopt(&stream, PeerCredentials).map_err(|errno| self.broke(errno.into()))?;
+        Ok(peer.pid().unsigned_abs())
+    }
+
+    fn connect(&self) -> Result<UnixStream, Error> {
+        UnixStream::connect(&self.socket).map_err(|source| Error::AgentUnreachable {
+            path: self.socket.clone(),
+            source,
+        })
+    }
+
+    /// The connection broke.
+    pub fn broke(&self, source: std::io::Error) -> Error {
+        Error::AgentBroke {
+            path: self.socket.clone(),
+            source,
+        }
+    }
+
+    /// The answer is none of the protocol.
+    pub fn misunderstood(&self, error: &serde_json::Error) -> Error {
         Error::AgentAnswer {
             path: self.socket.clone(),
             problem: error.to_string(),

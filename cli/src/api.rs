@@ -1,8 +1,9 @@
 //! Asks the topology service.
 
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::SendBody;
@@ -44,6 +45,29 @@ impl Api {
     /// Gets what is at a path of Weft's own, beside the base address.
     pub fn get_weft(&self, path: &str) -> Result<Value, Error> {
         self.get_url(self.weft(path))
+    }
+
+    /// Puts a message to a path of Weft's own.
+    pub fn put_weft<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        message: &impl Serialize,
+    ) -> Result<T, Error> {
+        let url = self.weft(path);
+        let answer = self.agent.put(&url).send_json(message);
+        let answer = answer.map_err(|error| unreachable(&url, &error))?;
+        understood(&url, take(url.clone(), answer)?)
+    }
+
+    /// The base address, which answered, and the service's time where it told it.
+    pub fn date(&self) -> Result<(String, Option<SystemTime>), Error> {
+        let url = self.base.clone();
+        let request = self.agent.get(&url).header("Accept", "application/json");
+        let answer = request.call().map_err(|error| unreachable(&url, &error))?;
+        let date = answer.headers().get("date");
+        let date = date.and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        take(url.clone(), answer)?;
+        Ok((url, date))
     }
 
     /// Gets a list of objects below the base address.

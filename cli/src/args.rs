@@ -1,12 +1,14 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use weft_topology::id::PortId;
 
 use crate::verbs::trace::Which;
+use crate::verbs::{capture, top};
 
 /// Look into and drive Weft's virtual networks.
 ///
@@ -70,6 +72,38 @@ pub enum Verb {
         /// Which of them: a number from 1 on, or all.
         #[arg(long, value_name = "N|all", default_value = "all", requires = "pcap")]
         packet: Which,
+    },
+    /// Say what is wrong with this host, and what to do about it; it changes nothing.
+    ///
+    /// Looks at the kernel, connection tracking, disks, clocks and programs beside Weft, and asks the agent and
+    /// the service; it needs neither of them to run. As root it sees more. Exit status 1 if a check fails.
+    Doctor {
+        /// The agent's configuration file, for its directories.
+        #[arg(long, value_name = "FILE", default_value = "/etc/weft/agent.toml")]
+        config: PathBuf,
+    },
+    /// Show the ports of this host by what passes them, again and again.
+    ///
+    /// "in" is what a port's machine sends, "out" what it is sent. Drops are those of verdicts and of the interface;
+    /// weft show drops says their reasons. Where standard output is no terminal frames follow one another as text,
+    /// and with --json each is one line.
+    Top(Top),
+    /// Copy the frames of one virtual port, both ways, for a look at them or for Wireshark.
+    ///
+    /// weft capture PORT -w - | wireshark -k -i -
+    ///
+    /// Ends at its bounds, by ^C, or when the reader of its output ends. The machine's traffic does not wait for it:
+    /// frames that are not taken in time are lost to the capture alone, and counted. The agent logs who captures
+    /// what.
+    #[command(verbatim_doc_comment)]
+    Capture(Capture),
+    /// Show what this host's agent logs, or change it until its next start.
+    LogLevel {
+        /// error, warn, info, debug, trace, off, or a list such as info,weft_agent::bindings=debug.
+        filter: Option<String>,
+        /// Of the topology service instead.
+        #[arg(long)]
+        service: bool,
     },
     /// Wait until every live host has in force what was newest when this began.
     Sync {
@@ -136,6 +170,78 @@ pub enum Verb {
         /// Which shell.
         shell: Shell,
     },
+}
+
+/// How `weft top` shows.
+#[derive(Clone, Debug, Args)]
+pub struct Top {
+    /// By what ports are sorted, the most first.
+    #[arg(long, value_enum, default_value = "packets")]
+    pub sort: top::Key,
+    /// Seconds between two frames.
+    #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = interval)]
+    pub interval: f64,
+    /// End after so many frames.
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
+    /// End after one frame.
+    #[arg(long, conflicts_with = "count")]
+    pub once: bool,
+    /// Show so many ports; by default as many as there are.
+    #[arg(long, value_name = "N")]
+    pub lines: Option<usize>,
+}
+
+/// What `weft capture` takes.
+#[derive(Clone, Debug, Args)]
+pub struct Capture {
+    /// The virtual port, by its id or by the interface that carries it.
+    pub port: String,
+    /// End after so many frames.
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
+    /// End after so many seconds.
+    #[arg(long, value_name = "S")]
+    pub seconds: Option<u64>,
+    /// Bytes of each frame, at most.
+    #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=262_144))]
+    pub snaplen: u32,
+    /// Write a pcap file, - for standard output; without it frames are printed, a line each.
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+}
+
+impl From<Top> for top::Options {
+    fn from(of: Top) -> Self {
+        Self {
+            key: of.sort,
+            interval: Duration::from_secs_f64(of.interval),
+            count: if of.once { Some(1) } else { of.count },
+            lines: of.lines,
+        }
+    }
+}
+
+impl From<Capture> for capture::Options {
+    fn from(of: Capture) -> Self {
+        Self {
+            port: of.port,
+            count: of.count,
+            seconds: of.seconds,
+            snaplen: of.snaplen,
+            write: of.write,
+        }
+    }
+}
+
+/// Seconds, a tenth to an hour.
+fn interval(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "want a number".to_owned())?;
+    match (0.1..=3_600.0).contains(&seconds) {
+        true => Ok(seconds),
+        false => Err("want 0.1 to 3600 seconds".to_owned()),
+    }
 }
 
 /// What can be listed.

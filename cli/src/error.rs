@@ -120,6 +120,23 @@ pub enum Error {
     /// The person who was asked said no.
     #[error("nothing was changed")]
     Declined,
+    /// No interface of this host has that name, and it is no id.
+    #[error("'{0}' is neither a port's id nor an interface of weft show bindings")]
+    NoSuchPort(String),
+    /// A capture cannot be taken or written.
+    #[error("cannot {attempt}: {source}")]
+    Streaming {
+        /// What was attempted.
+        attempt: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Checks of the doctor's failed; they were shown.
+    #[error("{failures} check{} failed", if *failures == 1 { "" } else { "s" })]
+    Unwell {
+        /// How many.
+        failures: usize,
+    },
     /// Hosts did not follow in time.
     #[error("after {seconds} s not all hosts have revision {revision} in force; behind: {hosts}")]
     Lagging {
@@ -138,7 +155,10 @@ impl Error {
         match self {
             Error::Lagging { .. } => 3,
             Error::Refused(failure) if failure.code == FailureCode::TimedOut => 3,
-            Error::Frame(_) | Error::TopologyFile { .. } | Error::Unasked { .. } => 2,
+            Error::Frame(_)
+            | Error::TopologyFile { .. }
+            | Error::Unasked { .. }
+            | Error::NoSuchPort(_) => 2,
             Error::Differs => 4,
             _ => 1,
         }

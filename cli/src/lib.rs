@@ -5,9 +5,12 @@
 //!
 //! ```text
 //!  weft status, show flows|drops|macs|bindings, trace ──▶ control socket ──▶ agent
+//!  weft top, capture, log-level ────────────────────────▶ control socket ──▶ agent
 //!  weft show hosts|bridges|ports|files, sync ───────────▶ REST ────────────▶ service
 //!  weft apply, diff, export, forget, backup, restore ───▶ REST ────────────▶ service
 //! ```
+//!
+//! `weft doctor` asks both, and looks at the machine itself ([`doctor`]).
 //!
 //! What it does not do: it keeps no state and decides nothing. A blocking program: one question, one
 //! answer.
@@ -17,10 +20,13 @@ pub mod api;
 pub mod args;
 pub mod capture_file;
 pub mod confirm;
+pub mod doctor;
 pub mod error;
 pub mod files;
 pub mod frame;
+pub mod frame_text;
 pub mod output;
+pub mod pcap;
 pub mod progress;
 pub mod verbs;
 

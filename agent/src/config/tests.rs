@@ -24,6 +24,14 @@ fn an_empty_file_is_the_shipped_one() {
 }
 
 #[test]
+fn docs_have_the_reference_of_the_configuration() {
+    let schema = serde_json::to_value(schemars::schema_for!(Config)).unwrap();
+    let defaults = toml::Table::try_from(Config::default()).unwrap();
+    let table = weft_docs::configuration(&schema, &defaults);
+    weft_docs::hold("docs/configuration.md", "agent.toml", &table);
+}
+
+#[test]
 fn an_unknown_key_is_told_with_its_line_and_the_right_one() {
     for (text, line, right) in [
         ("state-dir = '/x'", 1, "'state_dir'"),

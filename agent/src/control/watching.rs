@@ -118,7 +118,7 @@ pub(super) async fn capture(
 fn code_of(error: &CaptureError) -> FailureCode {
     match error {
         CaptureError::Snaplen { .. } => FailureCode::BadRequest,
-        CaptureError::Busy { .. } => FailureCode::Unavailable,
+        CaptureError::Busy => FailureCode::Unavailable,
         CaptureError::Gone { .. } => FailureCode::NotFound,
         CaptureError::Socket { .. } => FailureCode::Internal,
     }

@@ -194,3 +194,8 @@ fn what_is_not_known_is_absent_and_not_0() {
     }
     assert!(text.contains("weft_uptime_seconds 61"));
 }
+
+#[test]
+fn docs_have_the_table_of_metrics() {
+    weft_docs::hold("docs/metrics.md", "weft-agent", &weft_docs::metrics(all()));
+}

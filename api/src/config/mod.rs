@@ -13,12 +13,15 @@ pub use check::ConfigError;
 
 /// The configuration of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Config {
-    /// Where the REST API is served.
+    /// Where the REST API, below `/midonet-api`, and `/metrics` are served. Anything but loopback is refused while
+    /// `auth.mode` is `none`.
     #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
-    /// What is logged: a level, or directives such as `info,weft_api=debug`.
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, `off`, or a list such as
+    /// `info,weft_api=debug`. `weft log-level --service` changes it while the service runs.
     pub log: String,
     /// Where the topology is kept.
     pub store: StoreConfig,
@@ -30,9 +33,10 @@ pub struct Config {
 
 /// Where the topology is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct StoreConfig {
-    /// The backend.
+    /// The store's backend: `embedded` is a file of this process. `etcd` is not in this version and is refused.
     pub kind: StoreKind,
     /// The file of the embedded store.
     pub path: PathBuf,
@@ -40,6 +44,7 @@ pub struct StoreConfig {
 
 /// A backend of the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum StoreKind {
     /// A file of this process.
@@ -51,14 +56,17 @@ pub enum StoreKind {
 
 /// Who may use the API.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct AuthConfig {
-    /// How users are known.
+    /// Who may use the API: `none` lets everybody who can connect do everything. `file` and `keystone` are not in
+    /// this version and are refused.
     pub mode: AuthMode,
 }
 
 /// How users are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum AuthMode {
     /// Everybody who can connect may do everything.
@@ -72,14 +80,17 @@ pub enum AuthMode {
 
 /// How networks behave.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct PolicyConfig {
-    /// What removing a rule does to connections that it admitted.
+    /// What removing a rule does to connections that it admitted: `sever` cuts them, `keep` lets them go on. Used by
+    /// nothing before connections are tracked.
     pub established: Established,
 }
 
 /// What removing a rule does to connections that it admitted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Established {
     /// They are cut.
@@ -162,6 +173,14 @@ mod tests {
         let shipped = include_str!("../../../systemd/api.toml");
         assert_eq!(Config::parse("").unwrap(), Config::parse(shipped).unwrap());
         assert_eq!(Config::parse("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn docs_have_the_reference_of_the_configuration() {
+        let schema = serde_json::to_value(schemars::schema_for!(Config)).unwrap();
+        let defaults = toml::Table::try_from(Config::default()).unwrap();
+        let table = weft_docs::configuration(&schema, &defaults);
+        weft_docs::hold("docs/configuration.md", "api.toml", &table);
     }
 
     #[test]

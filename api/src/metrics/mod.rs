@@ -187,3 +187,14 @@ impl Drop for InProgress<'_> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::families::ALL;
+
+    #[test]
+    fn docs_have_the_table_of_metrics() {
+        let table = weft_docs::metrics(ALL.iter().copied());
+        weft_docs::hold("docs/metrics.md", "weft-api", &table);
+    }
+}

@@ -53,6 +53,18 @@ fn metrics_count_requests_by_route_and_what_the_store_and_the_hosts_are_at() {
         let series = format!("{series} ");
         assert_eq!(value(&text, &series), Some(wanted), "{series}\n{text}");
     }
+    let served: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .collect();
+    let docs = weft_docs::read("docs/metrics.md");
+    let part = docs.split("<!-- weft-api: ").nth(1).unwrap();
+    let rows = part.lines().filter_map(|line| line.strip_prefix("| `"));
+    let described: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+    assert_eq!(
+        served, described,
+        "docs/metrics.md describes what is not served, or not all"
+    );
     let path = format!("/weft/v1/hosts/{host}/state");
     service.post(&path, json!({"revision": 2})).expect(204);
     let text = service.get("/metrics").expect(200).body;

@@ -2,11 +2,15 @@
 
 pub mod apply;
 pub mod backup;
+pub mod capture;
 pub mod completion;
+pub mod doctor;
 pub mod export;
+pub mod log_level;
 pub mod show;
 pub mod status;
 pub mod sync;
+pub mod top;
 pub mod trace;
 
 use crate::agent::Agent;
@@ -44,5 +48,9 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             completion::run(shell);
             Ok(())
         }
+        Verb::Doctor { config } => doctor::run(&config, &agent, &api, form),
+        Verb::Top(arguments) => top::run(arguments.into(), &agent, form),
+        Verb::Capture(arguments) => capture::run(&arguments.into(), &agent, form),
+        Verb::LogLevel { filter, service } => log_level::run(filter, service, &agent, &api, form),
     }
 }
