@@ -10,6 +10,8 @@ build_root() {
   as_root env TMPDIR="$scratch" mmdebstrap --mode=root --variant=essential --include="$packages" \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+    --dpkgopt='path-exclude=/usr/bin/prometheus' --dpkgopt='path-exclude=/usr/share/prometheus/*' \
+    --dpkgopt='path-exclude=/usr/share/javascript/*' --dpkgopt='path-exclude=/usr/share/fonts-glyphicons/*' \
     --customize-hook='mkdir -p "$1/usr/lib/modules"' \
     --customize-hook='echo weft-guest > "$1/etc/hostname"' \
     --customize-hook='printf "127.0.0.1 localhost weft-guest\n::1 localhost\n" > "$1/etc/hosts"' \

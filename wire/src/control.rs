@@ -328,6 +328,9 @@ pub struct TraceResult {
 pub struct TraceStep {
     /// The object, such as `bridge/UUID`; empty for the packet itself.
     pub object: String,
+    /// The object's name, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// What happened there.
     pub what: String,
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use weft_flow::text::{Actions, Flow};
 use weft_flow::{Action, Field, Ufid};
-use weft_flowsim::{Effect, Install, Outcome, Probe, Scratch, Step, serve, simulate};
+use weft_flowsim::{Effect, Install, Outcome, Probe, Reason, Scratch, Step, serve, simulate};
 use weft_ovs::Datapath;
 use weft_ovs::extract::extract;
 use weft_topology::id::PortId;
-use weft_topology::{Snapshot, Tag};
+use weft_topology::{Object, ObjectId, Snapshot, Tag};
 use weft_wire::control::{DropInfo, FlowInfo, LearnedInfo, TraceResult, TraceStep};
 
 use super::measure::listed;
@@ -54,6 +54,7 @@ impl Hot for Workers {
         port: Option<PortId>,
         each: &mut dyn FnMut(FlowInfo) -> ControlFlow<()>,
     ) -> Result<(), HotError> {
+        let snapshot = self.shared.snapshot();
         let mut reasons: HashMap<Ufid, String> = HashMap::new();
         for known in self.ask_all("list flows", |worker| {
             worker
@@ -62,13 +63,9 @@ impl Hot for Workers {
                 .map(|(ufid, flow)| (ufid, flow.reason))
                 .collect::<Vec<_>>()
         })? {
-            reasons.extend(
-                known
-                    .into_iter()
-                    .map(|(ufid, reason)| (ufid, reason.to_string())),
-            );
+            let named = known.into_iter();
+            reasons.extend(named.map(|(ufid, reason)| (ufid, with_name(reason, &snapshot))));
         }
-        let snapshot = self.shared.snapshot();
         let mut found = Vec::new();
         self.control().flows(&mut |flow| found.extend(flow.ok()))?;
         for flow in found {
@@ -186,6 +183,7 @@ impl Worker {
             let mut steps = Vec::new();
             let probe = Probe::new(&key, frame, learned, now, &mut scratch);
             let outcome = judge(snapshot, &mut probe.with_trace(&mut steps));
+            let in_words = |step| in_words(step, snapshot);
             let steps: Vec<TraceStep> = steps.iter().map(in_words).collect();
             (outcome, steps)
         };
@@ -198,6 +196,7 @@ impl Worker {
             if parted < again.len() {
                 steps.push(TraceStep {
                     object: String::new(),
+                    name: None,
                     what: format!("comes up to {}, which reads its bytes", class.name()),
                 });
                 steps.extend(again.into_iter().skip(parted));
@@ -209,7 +208,7 @@ impl Worker {
         let mask = outcome.flow_mask(&key);
         Ok(TraceResult {
             steps,
-            reason: last.reason.to_string(),
+            reason: with_name(last.reason, &self.snapshot),
             outputs: outputs(last, &self.snapshot),
             flow: installs.then(|| {
                 Flow {
@@ -224,11 +223,33 @@ impl Worker {
     }
 }
 
-fn in_words(step: &Step) -> TraceStep {
+fn in_words(step: &Step, snapshot: &Snapshot) -> TraceStep {
     let object = step.object.map(|object| object.to_string());
     TraceStep {
         object: object.unwrap_or_default(),
+        name: step.object.and_then(|object| name_of(object, snapshot)),
         what: step.what.to_string(),
+    }
+}
+
+/// The name that people gave an object, if it has one.
+fn name_of(object: ObjectId, snapshot: &Snapshot) -> Option<String> {
+    match snapshot.object(object).here()? {
+        Object::Bridge(bridge) => Some(bridge.name.clone()).filter(|name| !name.is_empty()),
+        _ => None,
+    }
+}
+
+/// A reason, with the name of the bridge that decided behind its id.
+fn with_name(reason: Reason, snapshot: &Snapshot) -> String {
+    let text = reason.to_string();
+    let object = reason.object();
+    match object.and_then(|object| Some((object, name_of(object, snapshot)?))) {
+        Some((object, name)) => {
+            let id = object.id.to_string();
+            text.replace(&id, &format!("{id} ({name})"))
+        }
+        None => text,
     }
 }
 

@@ -168,10 +168,10 @@ fn ask(port: PortId, bytes: &[u8], agent: &Agent) -> Result<TraceResult, Error> 
 
 fn show(trace: &TraceResult) {
     for (number, step) in trace.steps.iter().enumerate() {
-        let object = if step.object.is_empty() {
-            "the packet"
-        } else {
-            &step.object
+        let object = match (step.object.as_str(), &step.name) {
+            ("", _) => "the packet".to_owned(),
+            (object, Some(name)) => format!("{object} ({name})"),
+            (object, None) => object.to_owned(),
         };
         line(&format!("{:>3}  {object}: {}", number + 1, step.what));
     }

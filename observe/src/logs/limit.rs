@@ -234,6 +234,7 @@ mod tests {
         let (limiter, buffer) = (Arc::new(Limiter::default()), Buffer::default());
         let layer = tracing_subscriber::fmt::layer()
             .with_writer(buffer.clone())
+            .with_ansi(false)
             .with_filter(Limit(limiter.clone()));
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, || run(&limiter, &buffer));

@@ -97,7 +97,7 @@ impl Logs {
         })?;
         let before = std::mem::replace(&mut *current, filter.to_owned());
         drop(current);
-        // An operator's act, said whatever the filter: as an error it would raise alarms.
+        // An operator's act, which most filters let through; an error would raise alarms.
         tracing::warn!(before, now = filter, "what is logged was changed");
         Ok(before)
     }

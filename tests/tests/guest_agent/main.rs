@@ -13,3 +13,4 @@ mod dhcp;
 mod forwarding;
 mod restart;
 mod survival;
+mod watching;
