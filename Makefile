@@ -3,8 +3,9 @@ SHELL := /bin/bash
 CARGO ?= cargo
 KERNELS ?= 6.12 6.1
 KEEP ?=
+export KERNEL RUNS CASE
 
-.PHONY: help demo test test-plain test-netns test-guest test-powercut test-clients test-long lint build man recordings
+.PHONY: help demo test test-plain test-netns test-guest test-powercut test-clients test-long bench lint build man recordings
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +38,9 @@ man: ## man pages and shell completions, from the programs' own options, to targ
 
 recordings: ## record the protocol of today's code (ROLL=1 first: what was recorded last has landed)
 	@tests/lanes/recordings $(if $(ROLL),--roll)
+
+bench: ## figures beside a bound and beside Open vSwitch, and which expectations they meet (KERNEL=6.12 RUNS=5 CASE=)
+	@tests/lanes/bench
 
 lint: ## formatting and warnings
 	$(CARGO) fmt --all --check

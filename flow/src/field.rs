@@ -159,4 +159,13 @@ impl Field {
     pub(crate) const fn bit(self) -> u64 {
         1 << self as u8
     }
+
+    /// The fields of a 64-bit set, in order.
+    pub(crate) fn of(mut set: u64) -> impl Iterator<Item = Field> {
+        std::iter::from_fn(move || {
+            let field = Self::ALL.get(set.trailing_zeros() as usize);
+            set &= set.wrapping_sub(1);
+            field.copied()
+        })
+    }
 }

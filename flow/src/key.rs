@@ -7,11 +7,12 @@ use pnet_base::MacAddr;
 use crate::attr::Attr;
 use crate::field::Field;
 use crate::mask::TUNNEL_V6;
+use crate::words::Words;
 
 /// Values of fields, each present or absent.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct FlowKey {
-    values: [u128; Field::COUNT],
+    values: Words,
     present: u64,
     /// Geneve options as they stand in the tunnel header.
     pub tunnel_options: Vec<u8>,
@@ -65,7 +66,7 @@ pub(crate) const TUNNEL_FIELDS: u64 = {
 impl Default for FlowKey {
     fn default() -> Self {
         Self {
-            values: [0; Field::COUNT],
+            values: Words::ZERO,
             present: 0,
             tunnel_options: Vec::new(),
             unknown: Vec::new(),
@@ -81,13 +82,13 @@ impl FlowKey {
 
     /// The field's value, if it is present.
     pub fn get(&self, field: Field) -> Option<u128> {
-        self.has(field).then(|| self.values[field as usize])
+        self.has(field).then(|| self.values.get(field))
     }
 
     /// The field's value, or 0 when it is absent: for fields whose absence the kernel reads as 0
     /// (recirculation id, ct state, priority, mark).
     pub fn get_or_zero(&self, field: Field) -> u128 {
-        self.values[field as usize]
+        self.values.get(field)
     }
 
     /// Whether the field is present.
@@ -97,14 +98,14 @@ impl FlowKey {
 
     /// Sets a field; bits beyond its width are cut off.
     pub fn set(&mut self, field: Field, value: u128) -> &mut Self {
-        self.values[field as usize] = value & field.full();
+        self.values.set(field, value);
         self.present |= field.bit();
         self
     }
 
     /// Makes a field absent.
     pub fn clear(&mut self, field: Field) -> &mut Self {
-        self.values[field as usize] = 0;
+        self.values.set(field, 0);
         self.present &= !field.bit();
         self
     }
@@ -137,10 +138,8 @@ impl FlowKey {
 
     /// Takes the tunnel header away.
     pub fn clear_tunnel(&mut self) -> &mut Self {
-        for &field in Field::ALL {
-            if field.bit() & TUNNEL_FIELDS != 0 {
-                self.clear(field);
-            }
+        for field in Field::of(self.present & TUNNEL_FIELDS) {
+            self.clear(field);
         }
         self.tunnel_options.clear();
         self.unknown
@@ -150,9 +149,7 @@ impl FlowKey {
 
     /// The fields that are present, in order.
     pub fn fields(&self) -> impl Iterator<Item = (Field, u128)> + '_ {
-        Field::ALL
-            .iter()
-            .filter_map(|&field| self.get(field).map(|value| (field, value)))
+        Field::of(self.present).map(|field| (field, self.values.get(field)))
     }
 
     /// The field as a 16-bit number.

@@ -22,6 +22,7 @@ mod read;
 pub mod text;
 pub mod ufid;
 pub mod validate;
+mod words;
 
 pub use action::Action;
 pub use codec::{

@@ -3,13 +3,16 @@
 use crate::field::Field;
 use crate::key::{FlowKey, Nesting, TUNNEL_FIELDS, UnknownAttr};
 use crate::present::VLAN_PRESENT;
+use crate::words::Words;
 
 /// Bits of each field that count. A field whose bits are all 0 is wildcarded.
 ///
 /// Bits of a field that the key lacks ask that packets lack it, too.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct FlowMask {
-    bits: [u128; Field::COUNT],
+    bits: Words,
+    /// The fields of which any bit counts, by [`Field::bit`].
+    asked: u64,
     /// Bits of the Geneve options that count; empty when none does.
     pub tunnel_options: Vec<u8>,
     /// Bits that count of attributes that this version does not know, and where they stand.
@@ -24,7 +27,8 @@ pub(crate) const TUNNEL_V6: [Field; 2] = [Field::TunV6Src, Field::TunV6Dst];
 impl Default for FlowMask {
     fn default() -> Self {
         Self {
-            bits: [0; Field::COUNT],
+            bits: Words::ZERO,
+            asked: 0,
             tunnel_options: Vec::new(),
             unknown: Vec::new(),
         }
@@ -39,18 +43,21 @@ impl FlowMask {
 
     /// The bits of a field that count.
     pub fn get(&self, field: Field) -> u128 {
-        self.bits[field as usize]
+        self.bits.get(field)
     }
 
     /// Adds bits of a field; bits beyond its width are cut off.
     pub fn add(&mut self, field: Field, bits: u128) -> &mut Self {
-        self.bits[field as usize] |= bits & field.full();
-        self
+        self.set(field, self.get(field) | bits)
     }
 
     /// Replaces the bits of a field.
     pub fn set(&mut self, field: Field, bits: u128) -> &mut Self {
-        self.bits[field as usize] = bits & field.full();
+        self.bits.set(field, bits);
+        match bits & field.full() {
+            0 => self.asked &= !field.bit(),
+            _ => self.asked |= field.bit(),
+        }
         self
     }
 
@@ -91,10 +98,8 @@ impl FlowMask {
 
     /// Asks for nothing of the tunnel header.
     pub fn clear_tunnel(&mut self) -> &mut Self {
-        for &field in Field::ALL {
-            if field.bit() & TUNNEL_FIELDS != 0 {
-                self.set(field, 0);
-            }
+        for field in Field::of(self.asked & TUNNEL_FIELDS) {
+            self.set(field, 0);
         }
         self.tunnel_options.clear();
         self.unknown
@@ -104,10 +109,8 @@ impl FlowMask {
 
     /// Makes all fields of a set count.
     pub(crate) fn add_fields(&mut self, fields: u64) {
-        for &field in Field::ALL {
-            if field.bit() & fields != 0 {
-                self.add_field(field);
-            }
+        for field in Field::of(fields) {
+            self.add_field(field);
         }
     }
 
@@ -118,10 +121,7 @@ impl FlowMask {
 
     /// Whether every bit of `other` is set here, too.
     pub fn covers(&self, other: &FlowMask) -> bool {
-        self.bits
-            .iter()
-            .zip(&other.bits)
-            .all(|(mine, theirs)| theirs & !mine == 0)
+        self.bits.cover(&other.bits)
             && covers_bytes(&self.tunnel_options, &other.tunnel_options)
             && other.unknown.iter().all(|(nesting, theirs)| {
                 find(&self.unknown, *nesting, theirs.kind)
@@ -133,11 +133,9 @@ impl FlowMask {
     /// or in neither: "absent" and 0 differ. If anything of the tunnel header counts, so does its
     /// address family. Whether there is an Ethernet header counts always.
     pub fn agree(&self, one: &FlowKey, other: &FlowKey) -> bool {
-        Field::ALL.iter().all(|&field| {
-            let bits = self.get(field);
-            bits == 0
-                || (one.has(field) == other.has(field)
-                    && (one.get_or_zero(field) ^ other.get_or_zero(field)) & bits == 0)
+        self.fields().all(|(field, bits)| {
+            one.has(field) == other.has(field)
+                && (one.get_or_zero(field) ^ other.get_or_zero(field)) & bits == 0
         }) && (!self.asks_tunnel() || one.tunnel_is_v6() == other.tunnel_is_v6())
             && one.has_ethernet() == other.has_ethernet()
             && agree_bytes(
@@ -171,15 +169,12 @@ impl FlowMask {
 
     /// The fields with bits that count, in order.
     pub fn fields(&self) -> impl Iterator<Item = (Field, u128)> + '_ {
-        Field::ALL
-            .iter()
-            .map(|&field| (field, self.get(field)))
-            .filter(|&(_, bits)| bits != 0)
+        Field::of(self.asked).map(|field| (field, self.get(field)))
     }
 
     /// Whether any bit of a set of fields counts.
     pub(crate) fn asks(&self, fields: u64) -> bool {
-        self.fields().any(|(field, _)| field.bit() & fields != 0)
+        self.asked & fields != 0
     }
 
     /// Whether anything of the tunnel header counts.

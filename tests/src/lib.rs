@@ -8,6 +8,7 @@
 //! What it does not do: it never reaches into a program; what it knows it got by a command, a socket
 //! or a netlink dump, as an operator would.
 
+pub mod bench;
 pub mod cloud;
 pub mod command;
 pub mod demo;

@@ -19,7 +19,11 @@ pub struct Peer {
     /// Source of the frames that it sends.
     pub mac: MacAddr,
     file: File,
+    buffer: Box<[u8]>,
 }
+
+/// Room for the longest frame, in bytes.
+const LONGEST: usize = 65_536;
 
 impl Peer {
     /// Opens a tap of the current network namespace.
@@ -32,6 +36,7 @@ impl Peer {
             tap: tap.to_owned(),
             mac,
             file,
+            buffer: vec![0; LONGEST].into_boxed_slice(),
         })
     }
 
@@ -63,13 +68,23 @@ impl Peer {
         limit: Duration,
         wanted: impl Fn(&[u8]) -> bool,
     ) -> Option<Vec<u8>> {
+        let length = self.wait_where(limit, wanted)?;
+        Some(self.buffer.get(..length)?.to_vec())
+    }
+
+    /// Whether a frame that meets a condition comes before the limit; others are passed over, and none is
+    /// kept.
+    pub fn sees(&mut self, limit: Duration, wanted: impl Fn(&[u8]) -> bool) -> bool {
+        self.wait_where(limit, wanted).is_some()
+    }
+
+    /// Reads until such a frame is in the buffer, and gives its length.
+    fn wait_where(&mut self, limit: Duration, wanted: impl Fn(&[u8]) -> bool) -> Option<usize> {
         let end = Instant::now() + limit;
-        let mut buffer = vec![0; 65_536];
         loop {
-            if let Ok(length) = self.file.read(&mut buffer) {
-                let frame = buffer.get(..length)?;
-                if wanted(frame) {
-                    return Some(frame.to_vec());
+            if let Ok(length) = self.file.read(&mut self.buffer) {
+                if wanted(self.buffer.get(..length)?) {
+                    return Some(length);
                 }
                 continue;
             }
@@ -85,7 +100,6 @@ impl Peer {
 
     /// Takes and counts all frames that wait now.
     pub fn drain(&mut self) -> usize {
-        let mut buffer = vec![0; 65_536];
-        std::iter::from_fn(|| self.file.read(&mut buffer).ok()).count()
+        std::iter::from_fn(|| self.file.read(&mut self.buffer).ok()).count()
     }
 }

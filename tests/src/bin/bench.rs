@@ -1,0 +1,95 @@
+//! `weft-bench`: the bench, run in the guest by `make bench`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
+use weft_tests::bench::case::{flows, hits, plug, size};
+use weft_tests::bench::report::Report;
+use weft_tests::demo::report::say;
+
+/// A question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Case {
+    /// (a) new flows a second, (b) the first packet's delay.
+    Flows,
+    /// (c) from a plug to an active port, and to an address.
+    Plug,
+    /// (d) memory and start with many ports.
+    Size,
+    /// (e) packets that meet a flow.
+    Hits,
+}
+
+/// Measures Weft beside the least that any program can do, and beside Open vSwitch.
+#[derive(Debug, Parser)]
+struct Cli {
+    /// How often each case is run, after one run that does not count.
+    #[arg(long, default_value_t = 5)]
+    runs: u32,
+    /// Only these cases.
+    #[arg(long = "case", value_name = "CASE")]
+    cases: Vec<Case>,
+    /// Where the figures go, as JSON.
+    #[arg(long, default_value = "target/bench/results.json")]
+    results: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if std::env::var_os("WEFT_GUEST").is_none() {
+        say("weft-bench: runs in the test guest, whose network it changes: type `make bench`");
+        return ExitCode::from(2);
+    }
+    match measure(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("weft-bench: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(cli: &Cli) -> Result<()> {
+    let mut report = Report::default();
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").context("which kernel")?;
+    say(&format!(
+        "kernel {}, {} processors, emulated: ratios count, not the figures",
+        kernel.trim(),
+        std::thread::available_parallelism()?
+    ));
+    let wanted = |case| cli.cases.is_empty() || cli.cases.contains(&case);
+    for &case in Case::value_variants() {
+        if wanted(case) {
+            run(case, &mut report, cli.runs)?;
+        }
+    }
+    if let Some(folder) = cli.results.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    report.write(&cli.results)?;
+    say(&format!("\n{}", report.tables()));
+    Ok(())
+}
+
+fn run(case: Case, report: &mut Report, runs: u32) -> Result<()> {
+    match case {
+        Case::Flows => {
+            say("(a) new flows a second, (b) the first packet of one");
+            flows::run(report, runs)
+        }
+        Case::Plug => {
+            say("(c) from a plug to an active port, and to an address");
+            plug::run(report, runs)
+        }
+        Case::Size => {
+            say("(d) memory and start with many ports");
+            size::run(report, runs)
+        }
+        Case::Hits => {
+            say("(e) packets that meet a flow");
+            hits::run(report, runs)
+        }
+    }
+}
