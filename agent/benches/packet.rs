@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use weft_flowsim::{Learned, Probe, Scratch, Time, simulate};
 use weft_flow::{Action, FlowMask, Ufid, decode_key, encode_actions, encode_key, encode_mask};
+use weft_flowsim::{Learned, Probe, Scratch, Time, simulate};
 
 use weft_topology::MacAddr;
 use weft_topology::id::{BridgeId, PortId};
@@ -68,6 +68,7 @@ fn parts(criterion: &mut Criterion) {
 fn whole(criterion: &mut Criterion) {
     let sink = Sink::start();
     sink.pass(PACKETS);
+    assert!(sink.flows() > 0, "no flow was made");
     let mut group = criterion.benchmark_group("worker");
     group.throughput(Throughput::Elements(1));
     group.bench_function("upcall to batch, a new flow each", |bencher| {

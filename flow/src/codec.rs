@@ -14,7 +14,7 @@ mod tunnel;
 
 pub use action::{decode_actions, encode_actions};
 pub(crate) use key::{TAGS, Tag};
-pub use key::{decode_key, encode_key};
+pub use key::{decode_key, encode_key, in_port};
 pub use mask::{decode_mask, encode_mask};
 pub use tunnel::{decode_tunnel, encode_tunnel};
 

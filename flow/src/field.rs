@@ -21,10 +21,10 @@ macro_rules! fields {
             pub const COUNT: usize = Self::ALL.len();
 
             /// Its width in bits.
+            #[inline]
             pub const fn width(self) -> u32 {
-                match self {
-                    $(Field::$name => $width,)*
-                }
+                const WIDTHS: [u8; Field::COUNT] = [$($width),*];
+                WIDTHS[self as usize] as u32
             }
         }
     };
@@ -151,6 +151,7 @@ const _: () = assert!(Field::COUNT <= 64, "a key's presence is a 64-bit set");
 
 impl Field {
     /// All bits of the field.
+    #[inline]
     pub const fn full(self) -> u128 {
         u128::MAX >> (128 - self.width())
     }

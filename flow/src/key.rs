@@ -81,22 +81,26 @@ impl FlowKey {
     }
 
     /// The field's value, if it is present.
+    #[inline]
     pub fn get(&self, field: Field) -> Option<u128> {
         self.has(field).then(|| self.values.get(field))
     }
 
     /// The field's value, or 0 when it is absent: for fields whose absence the kernel reads as 0
     /// (recirculation id, ct state, priority, mark).
+    #[inline]
     pub fn get_or_zero(&self, field: Field) -> u128 {
         self.values.get(field)
     }
 
     /// Whether the field is present.
+    #[inline]
     pub fn has(&self, field: Field) -> bool {
         self.present & field.bit() != 0
     }
 
     /// Sets a field; bits beyond its width are cut off.
+    #[inline]
     pub fn set(&mut self, field: Field, value: u128) -> &mut Self {
         self.values.set(field, value);
         self.present |= field.bit();
@@ -104,6 +108,7 @@ impl FlowKey {
     }
 
     /// Makes a field absent.
+    #[inline]
     pub fn clear(&mut self, field: Field) -> &mut Self {
         self.values.set(field, 0);
         self.present &= !field.bit();
@@ -148,17 +153,20 @@ impl FlowKey {
     }
 
     /// The fields that are present, in order.
+    #[inline]
     pub fn fields(&self) -> impl Iterator<Item = (Field, u128)> + '_ {
         Field::of(self.present).map(|field| (field, self.values.get(field)))
     }
 
     /// The field as a 16-bit number.
+    #[inline]
     pub fn u16(&self, field: Field) -> Option<u16> {
         self.get(field)
             .map(|value| u16::try_from(value).unwrap_or(u16::MAX))
     }
 
     /// The field as a 32-bit number.
+    #[inline]
     pub fn u32(&self, field: Field) -> Option<u32> {
         self.get(field)
             .map(|value| u32::try_from(value).unwrap_or(u32::MAX))

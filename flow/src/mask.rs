@@ -42,16 +42,19 @@ impl FlowMask {
     }
 
     /// The bits of a field that count.
+    #[inline]
     pub fn get(&self, field: Field) -> u128 {
         self.bits.get(field)
     }
 
     /// Adds bits of a field; bits beyond its width are cut off.
+    #[inline]
     pub fn add(&mut self, field: Field, bits: u128) -> &mut Self {
         self.set(field, self.get(field) | bits)
     }
 
     /// Replaces the bits of a field.
+    #[inline]
     pub fn set(&mut self, field: Field, bits: u128) -> &mut Self {
         self.bits.set(field, bits);
         match bits & field.full() {
@@ -62,6 +65,7 @@ impl FlowMask {
     }
 
     /// Makes the whole field count.
+    #[inline]
     pub fn add_field(&mut self, field: Field) -> &mut Self {
         self.add(field, field.full())
     }
@@ -168,6 +172,7 @@ impl FlowMask {
     }
 
     /// The fields with bits that count, in order.
+    #[inline]
     pub fn fields(&self) -> impl Iterator<Item = (Field, u128)> + '_ {
         Field::of(self.asked).map(|field| (field, self.get(field)))
     }

@@ -170,10 +170,12 @@ impl Headers {
 
     /// The headers in order.
     pub(crate) fn iter(self) -> impl Iterator<Item = Header> {
-        Header::ALL
-            .iter()
-            .copied()
-            .filter(move |&header| self.contains(header))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let header = Header::ALL.get(left.trailing_zeros() as usize);
+            left &= left.wrapping_sub(1);
+            header.copied()
+        })
     }
 
     /// Whether they can be a packet's, with the fields of the key.
@@ -207,11 +209,7 @@ impl Headers {
                 carried |= INNER_TAG;
             }
         }
-        let left = key.present() & !carried;
-        Field::ALL
-            .iter()
-            .copied()
-            .find(|field| left & field.bit() != 0)
+        Field::of(key.present() & !carried).next()
     }
 }
 

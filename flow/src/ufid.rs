@@ -23,6 +23,8 @@ use std::str::FromStr;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 
+use smallvec::SmallVec;
+
 use crate::field::Field;
 use crate::key::{FlowKey, Nesting, UnknownAttr};
 use crate::mask::FlowMask;
@@ -36,6 +38,9 @@ const UNKNOWN: u8 = 0x41;
 const NO_ETHERNET: u8 = 0x42;
 const TUNNEL_OF_V6: u8 = 0x43;
 
+/// What is hashed; the longest masks of the dictionary fit.
+type Text = SmallVec<[u8; 512]>;
+
 /// A flow's id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ufid(pub [u8; 16]);
@@ -43,74 +48,74 @@ pub struct Ufid(pub [u8; 16]);
 impl Ufid {
     /// The id of the flow with this key and mask. Bits of the key that the mask leaves out do not matter.
     pub fn of(key: &FlowKey, mask: &FlowMask) -> Self {
-        let mut hasher = SipHasher24::new_with_key(KEY);
+        let mut text = Text::new();
         for (field, bits) in mask.fields() {
-            hash_field(&mut hasher, key, field, bits);
+            hash_field(&mut text, key, field, bits);
         }
         if mask.tunnel_options.iter().any(|&bits| bits != 0) {
-            hasher.write(&[TUNNEL_OPTIONS]);
-            hash_bytes(&mut hasher, &key.tunnel_options, &mask.tunnel_options);
+            text.extend_from_slice(&[TUNNEL_OPTIONS]);
+            hash_bytes(&mut text, &key.tunnel_options, &mask.tunnel_options);
         }
         for (nesting, attr) in &mask.unknown {
             let value = key
                 .unknown
                 .iter()
                 .find(|(at, other)| (at, other.kind) == (nesting, attr.kind));
-            hash_unknown(&mut hasher, *nesting, attr, value.map(|(_, attr)| attr));
+            hash_unknown(&mut text, *nesting, attr, value.map(|(_, attr)| attr));
         }
         if !key.has_ethernet() {
-            hasher.write(&[NO_ETHERNET]);
+            text.extend_from_slice(&[NO_ETHERNET]);
         }
         if mask.asks_tunnel() && key.tunnel_is_v6() == Some(true) {
-            hasher.write(&[TUNNEL_OF_V6]);
+            text.extend_from_slice(&[TUNNEL_OF_V6]);
         }
+        let mut hasher = SipHasher24::new_with_key(KEY);
+        hasher.write(&text);
         Self(hasher.finish128().as_bytes())
     }
 }
 
-fn hash_field(hasher: &mut SipHasher24, key: &FlowKey, field: Field, bits: u128) {
+fn hash_field(text: &mut Text, key: &FlowKey, field: Field, bits: u128) {
     let width = field.width().div_ceil(8) as usize;
-    let mut text = [0; 33];
-    let mut length = 1;
-    let mut append = |value: u128| {
+    let append = |text: &mut Text, value: u128| {
         let bytes = value.to_be_bytes();
-        let low = bytes.get(bytes.len() - width..).unwrap_or_default();
-        if let Some(to) = text.get_mut(length..length + width) {
-            to.copy_from_slice(low);
-            length += width;
-        }
+        text.extend_from_slice(bytes.get(bytes.len() - width..).unwrap_or_default());
     };
-    let present = key.get(field).map(|value| append(value & bits)).is_some();
-    append(bits);
-    let [tag, ..] = &mut text;
-    *tag = field as u8 | if present { PRESENT } else { 0 };
-    hasher.write(text.get(..length).unwrap_or_default());
+    let number = field as u8;
+    match key.get(field) {
+        Some(value) => {
+            text.push(number | PRESENT);
+            append(text, value & bits);
+        }
+        None => text.push(number),
+    }
+    append(text, bits);
 }
 
 fn hash_unknown(
-    hasher: &mut SipHasher24,
+    text: &mut Text,
     nesting: Nesting,
     mask: &UnknownAttr,
     value: Option<&UnknownAttr>,
 ) {
     let [k0, k1] = mask.kind.to_be_bytes();
-    hasher.write(&[UNKNOWN, nesting as u8, k0, k1]);
+    text.extend_from_slice(&[UNKNOWN, nesting as u8, k0, k1]);
     hash_bytes(
-        hasher,
+        text,
         value.map_or(&[], |attr| attr.payload.as_slice()),
         &mask.payload,
     );
 }
 
 /// Length, value under the mask, and mask.
-fn hash_bytes(hasher: &mut SipHasher24, value: &[u8], mask: &[u8]) {
+fn hash_bytes(text: &mut Text, value: &[u8], mask: &[u8]) {
     // Longer than an attribute can be it never is.
     let length = u16::try_from(mask.len()).unwrap_or(u16::MAX);
-    hasher.write(&length.to_be_bytes());
+    text.extend_from_slice(&length.to_be_bytes());
     for (at, bits) in mask.iter().enumerate() {
-        hasher.write(&[value.get(at).copied().unwrap_or(0) & bits]);
+        text.extend_from_slice(&[value.get(at).copied().unwrap_or(0) & bits]);
     }
-    hasher.write(mask);
+    text.extend_from_slice(mask);
 }
 
 /// Four numbers of four bytes each in the processor's order: so OVS's tools write and read ids.

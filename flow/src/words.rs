@@ -46,6 +46,7 @@ impl Words {
     pub(crate) const ZERO: Self = Self([0; TOTAL]);
 
     /// A field's value.
+    #[inline]
     pub(crate) fn get(&self, field: Field) -> u128 {
         let first = usize::from(FIRST[field as usize]);
         let word = |at: usize| u128::from(self.0[first + at]) << (32 * at);
@@ -58,6 +59,7 @@ impl Words {
 
     /// Replaces a field's value, of which bits beyond its width are cut off.
     #[allow(clippy::cast_possible_truncation, reason = "word by word")]
+    #[inline]
     pub(crate) fn set(&mut self, field: Field, value: u128) {
         let value = value & field.full();
         let first = usize::from(FIRST[field as usize]);

@@ -23,7 +23,8 @@ pub mod upcall;
 pub mod vport;
 
 pub use datapath::{
-    BadFlow, Datapath, DatapathInfo, DumpedFlow, FlowStats, Op, OpReply, PutMode, Writes,
+    BadFlow, Datapath, DatapathInfo, DumpedFlow, FlowName, FlowStats, FlowUsage, Op, OpReply,
+    PutMode, Writes,
 };
 pub use error::{Attempt, Error};
 pub use extract::extract;

@@ -4,3 +4,4 @@
 
 pub mod learned;
 pub mod table;
+mod tags;

@@ -13,7 +13,7 @@ use super::judge::Act;
 use super::ports::{set_pid, without_pid};
 use super::run::Worker;
 use super::tally::{Counter, Lost};
-use crate::flows::table::Flow;
+use crate::flows::table::{NewFlow, Verdict};
 
 impl Worker {
     /// Takes over a flow, or deletes it.
@@ -62,20 +62,22 @@ impl Worker {
         set_pid(&mut actions, pid);
         let changed = actions != found.actions;
         let becomes_drop = changed && outcome.reason.is_drop();
-        let flow = Flow {
-            key: found.key,
-            mask: found.mask,
-            actions,
-            tags,
-            reason: outcome.reason,
-            valid_until: outcome.valid_until,
+        let new = NewFlow {
+            key: &found.key,
+            mask: &found.mask,
+            verdict: Verdict {
+                actions: &actions,
+                tags: &tags,
+                reason: outcome.reason,
+                valid_until: outcome.valid_until,
+            },
             stats: match becomes_drop {
                 true => FlowStats::default(),
                 false => found.stats,
             },
             since: self.now(),
         };
-        self.table.insert(ufid, flow);
+        self.table.insert(ufid, new);
         if becomes_drop {
             // As everywhere, a drop begins as a flow of its own.
             self.reborn.insert(ufid, self.now());

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
 use weft_flow::{Action, FlowKey, Ufid};
 use weft_ovs::{FlowStats, Op, PutMode};
 
@@ -54,7 +55,12 @@ pub(super) struct Batch {
     pub(super) writes: Vec<Write>,
     bytes: Vec<u8>,
     actions: Vec<Action>,
+    /// Memory of a batch that was sent.
+    spare: Vec<Write>,
 }
+
+/// What a batch comes to as a rule stands on the stack; a change of the topology may bring more.
+const USUAL: usize = 64;
 
 impl Batch {
     pub(super) fn push(&mut self, write: Write) {
@@ -108,7 +114,7 @@ impl Batch {
     }
 
     /// The operations, in the order in which they were added.
-    pub(super) fn ops<'a>(&'a self, table: &'a FlowTable) -> Vec<Op<'a>> {
+    pub(super) fn ops<'a>(&'a self, table: &'a FlowTable) -> SmallVec<[Op<'a>; USUAL]> {
         self.writes
             .iter()
             .filter_map(|write| self.op(write, table))
@@ -148,11 +154,17 @@ impl Batch {
         })
     }
 
-    /// Ready for the next batch; the memory is kept.
+    /// Ready for the next batch; the memory of the writes comes back by [`Batch::give_back`].
     pub(super) fn clear(&mut self) -> Vec<Write> {
         self.bytes.clear();
         self.actions.clear();
-        std::mem::take(&mut self.writes)
+        std::mem::replace(&mut self.writes, std::mem::take(&mut self.spare))
+    }
+
+    /// Takes the memory of writes that are done with.
+    pub(super) fn give_back(&mut self, mut writes: Vec<Write>) {
+        writes.clear();
+        self.spare = writes;
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use weft_ovs::{Datapath, DumpedFlow, UpcallSource};
+use weft_ovs::{Datapath, DumpedFlow, FlowUsage, UpcallSource};
 use weft_topology::id::PortId;
 use weft_topology::{Snapshot, Tag};
 
@@ -25,7 +25,7 @@ pub(super) enum Message {
     /// A dump of the kernel's flows begins.
     DumpBegins,
     /// What the dump found of this worker's ports.
-    Dumped(Vec<DumpedFlow>),
+    Dumped(Vec<Dumped>),
     /// The dump is at its end: what was there when it began and was not found is gone.
     DumpEnds,
     /// The datapath was made anew, empty: forget all ports and flows, and write to this one.
@@ -34,6 +34,14 @@ pub(super) enum Message {
     Ask(Box<dyn FnOnce(&mut Worker) + Send>),
     /// End the thread. Flows and datapath stay.
     Stop,
+}
+
+/// A flow that a dump found.
+pub(super) struct Dumped {
+    /// What names it, and what it has seen.
+    pub(super) usage: FlowUsage,
+    /// All of it, where the dump was of whole flows.
+    pub(super) whole: Option<Box<DumpedFlow>>,
 }
 
 /// The sending end of a worker's inbox. Unbounded: the control side sends at the pace of topology

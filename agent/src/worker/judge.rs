@@ -12,6 +12,7 @@ use super::ports::{set_pid, without_pid};
 use super::run::Worker;
 use super::tally::Counter;
 use crate::flows::learned::Learnt;
+use crate::flows::table::Verdict;
 
 /// What is done with a packet's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,43 +110,42 @@ impl Worker {
     }
 
     /// Keeps a flow with what it depends on now; its actions too, if they differ.
-    fn renew(&mut self, ufid: Ufid, mut outcome: Outcome, same_actions: bool) {
+    fn renew(&mut self, ufid: Ufid, outcome: Outcome, same_actions: bool) {
         let Some(flow) = self.table.get(ufid) else {
             return;
         };
-        let mut flow = flow.clone();
-        let was = flow.reason;
-        let drops = was.is_drop().then(|| (self.port_of(flow.in_port()), was));
+        let (was, seen, number) = (flow.reason, flow.stats, flow.in_port());
+        let drops = was.is_drop().then(|| (self.port_of(number), was));
         // Its packets up to now were dropped for another reason: the kernel says how many as it is written.
         let recount = drops.is_some() && was != outcome.reason;
-        flow.tags = std::mem::take(&mut outcome.tags);
-        flow.reason = outcome.reason;
-        flow.valid_until = outcome.valid_until;
+        let kept = same_actions.then(|| flow.actions.clone());
+        self.table.decide(
+            ufid,
+            Verdict {
+                actions: kept.as_deref().unwrap_or(&outcome.actions),
+                tags: &outcome.tags,
+                reason: outcome.reason,
+                valid_until: outcome.valid_until,
+            },
+        );
         if !same_actions {
-            flow.actions = std::mem::take(&mut outcome.actions);
-            let pid = flow
-                .in_port()
-                .and_then(|number| self.ports.by_number(number));
-            set_pid(&mut flow.actions, pid.map_or(0, |slot| slot.source.pid()));
-            tracing::trace!(%ufid, %was, reason = %flow.reason, "flow changed in place");
+            let pid = number.and_then(|number| self.ports.by_number(number));
+            let pid = pid.map_or(0, |slot| slot.source.pid());
+            set_pid(self.table.actions_mut(ufid).unwrap_or_default(), pid);
+            tracing::trace!(%ufid, %was, reason = %outcome.reason, "flow changed in place");
         }
-        if !was.is_drop() && flow.reason.is_drop() {
+        if !was.is_drop() && outcome.reason.is_drop() {
             // A drop begins as a flow of its own: all that the kernel counts for it was dropped, so that the
             // next run of the agent can go on counting (crate::accounts). Nothing is lost in between: what
             // comes up is dropped here.
-            let seen = std::mem::take(&mut flow.stats);
-            flow.since = self.now();
-            self.reborn.insert(ufid, flow.since);
+            let now = self.now();
+            self.table.begin_anew(ufid, now);
+            self.reborn.insert(ufid, now);
             self.batch.push(Write::Delete { ufid, seen, drops });
             self.batch.push(Write::Put(ufid));
         } else if !same_actions || recount {
-            self.batch.push(Write::SetActions {
-                ufid,
-                seen: flow.stats,
-                drops,
-            });
+            self.batch.push(Write::SetActions { ufid, seen, drops });
         }
-        self.table.insert(ufid, flow);
         self.scratch.recycle(outcome);
     }
 }

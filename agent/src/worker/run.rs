@@ -53,8 +53,8 @@ pub(super) struct Worker {
     /// Flows that were put under an id that another one had until then, and when: a dump may still tell of
     /// that one.
     pub(super) reborn: HashMap<Ufid, Time>,
-    /// Flows that the dump in progress has named.
-    pub(super) dumped: HashSet<Ufid>,
+    /// The number of the dump in progress, or of the last one.
+    pub(super) dump: u32,
     /// When the dump in progress began.
     pub(super) dump_began: Option<Time>,
     /// Packets of the drop flows of an earlier run that were counted by then; empty after the first dump.
@@ -93,7 +93,7 @@ impl Worker {
             asked: HashSet::new(),
             deleted: HashSet::new(),
             reborn: HashMap::new(),
-            dumped: HashSet::new(),
+            dump: 0,
             dump_began: None,
             counted: Arc::default(),
             unwritten: Vec::new(),
@@ -249,9 +249,11 @@ impl Worker {
             let mut results = std::mem::take(&mut self.results);
             self.datapath
                 .apply(&self.batch.ops(&self.table), &mut results);
-            for (write, result) in self.batch.clear().into_iter().zip(results.drain(..)) {
+            let mut writes = self.batch.clear();
+            for (write, result) in writes.drain(..).zip(results.drain(..)) {
                 self.written(write, result);
             }
+            self.batch.give_back(writes);
             self.results = results;
         }
         self.shared.written(self.index, &mut self.unwritten);
@@ -323,19 +325,19 @@ impl Worker {
 
     /// Takes a flow out of the table and, with the next batch, out of the kernel.
     pub(super) fn delete_flow(&mut self, ufid: Ufid) {
-        let Some(flow) = self.table.remove(ufid) else {
+        let Some(gone) = self.table.remove(ufid) else {
             return;
         };
         if self.dump_began.is_some() {
             self.deleted.insert(ufid);
         }
-        let drops = flow
+        let drops = gone
             .reason
             .is_drop()
-            .then(|| (self.port_of(flow.in_port()), flow.reason));
+            .then(|| (self.port_of(gone.in_port), gone.reason));
         self.batch.push(Write::Delete {
             ufid,
-            seen: flow.stats,
+            seen: gone.stats,
             drops,
         });
     }

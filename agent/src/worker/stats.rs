@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use weft_flow::Ufid;
 use weft_flowsim::Time;
-use weft_ovs::{DumpedFlow, FlowStats};
+use weft_ovs::{DumpedFlow, FlowName, FlowStats};
 use weft_topology::Tag;
 
 use super::batch::Write;
+use super::inbox::Dumped;
 use super::run::Worker;
 use super::tally::Counter;
 
@@ -24,24 +25,44 @@ impl Worker {
     pub(super) fn dump_begins(&mut self) {
         self.dump_began = Some(self.now());
         self.deleted.clear();
-        self.dumped.clear();
+        // 0 is the mark of flows that no dump has named.
+        self.dump = self.dump.wrapping_add(1).max(1);
     }
 
     /// Flows that the dump found on this worker's ports.
-    pub(super) fn dumped(&mut self, flows: Vec<DumpedFlow>) {
-        for flow in flows {
-            let Some(ufid) = flow.ufid else {
-                self.batch.push(Write::DeleteUnnamed(Box::new(flow.key)));
-                continue;
-            };
-            self.dumped.insert(ufid);
-            if self.table.get(ufid).is_some() {
-                // The dump may have met the one of this id that was there before.
-                if !self.reborn.contains_key(&ufid) {
-                    self.refresh(ufid, flow.stats);
+    pub(super) fn dumped(&mut self, flows: Vec<Dumped>) {
+        for Dumped { usage, whole } in flows {
+            match usage.name {
+                FlowName::Key(key) => self.batch.push(Write::DeleteUnnamed(key)),
+                FlowName::Ufid(ufid) if self.table.mark(ufid, self.dump) => {
+                    // The dump may have met the one of this id that was there before.
+                    if !self.reborn.contains_key(&ufid) {
+                        self.refresh(ufid, usage.stats);
+                    }
                 }
-            } else if !self.deleted.contains(&ufid) {
-                self.adopt(ufid, flow);
+                FlowName::Ufid(ufid) if self.deleted.contains(&ufid) => {}
+                FlowName::Ufid(ufid) => self.meet(ufid, whole),
+            }
+        }
+    }
+
+    /// A flow that this worker does not know. From a dump in brief it is looked up.
+    fn meet(&mut self, ufid: Ufid, whole: Option<Box<DumpedFlow>>) {
+        let found = match whole {
+            Some(whole) => Ok(Some(*whole)),
+            None => self.datapath.flow(ufid),
+        };
+        match found {
+            Ok(Some(found)) => self.adopt(ufid, found),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(%error, "a flow in the kernel is not understood, deleted");
+                self.batch.push(Write::Delete {
+                    ufid,
+                    seen: FlowStats::default(),
+                    drops: None,
+                });
+                self.deleted.insert(ufid);
             }
         }
     }
@@ -53,8 +74,8 @@ impl Worker {
         };
         let gone: Vec<Ufid> = self
             .table
-            .iter()
-            .filter(|(ufid, flow)| flow.since.0 + SETTLING < began.0 && !self.dumped.contains(ufid))
+            .unmarked(self.dump)
+            .filter(|(_, flow)| flow.since.0 + SETTLING < began.0)
             .map(|(ufid, _)| ufid)
             .collect();
         for ufid in gone {
@@ -62,7 +83,6 @@ impl Worker {
             self.tally.count(Counter::FlowsVanished);
         }
         self.deleted.clear();
-        self.dumped.clear();
         self.counted = Arc::default();
         self.reborn.retain(|_, since| since.0 + SETTLING >= began.0);
         if self.index == 0 {

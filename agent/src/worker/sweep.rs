@@ -2,20 +2,21 @@
 //! found on its ports. The first dump after a start is made twice: the keys of flows say where MACs
 //! are, and that has to be known again before flows are judged, lest they all turn into floods.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use weft_flow::{Field, FlowKey, Ufid};
 use weft_flowsim::{Effect, Probe, Scratch, Time, simulate};
-use weft_ovs::{Datapath, DumpedFlow, Error, Op};
+use weft_ovs::{Datapath, DumpedFlow, Error, FlowName, FlowUsage, Op};
 
-use super::inbox::Message;
+use super::inbox::{Dumped, Message};
 use super::shared::Shared;
 
 /// Time between two dumps.
 const PERIOD: Duration = Duration::from_secs(2);
+/// After a dump that took long, so many times as long is waited: a large table must not cost a processor.
+const REST: u32 = 9;
 /// Flows in one message to a worker: it looks at upcalls in between.
 const CHUNK: usize = 64;
 
@@ -23,15 +24,45 @@ pub(super) struct Sweeper {
     shared: Arc<Shared>,
     datapath: Box<dyn Datapath>,
     /// Flows that no worker's port claimed in the last dump.
-    unclaimed: HashSet<Name>,
+    unclaimed: HashSet<FlowName>,
+    /// Whether the workers know the flows of an earlier run: from then on, what names a flow is enough.
+    are_adopted: bool,
 }
 
-/// By what a flow can be deleted.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Name {
-    Ufid(Ufid),
-    /// Somebody put it without an id.
-    Key(Box<FlowKey>),
+/// What a dump finds, by the worker whose port it is of.
+struct Found<'a> {
+    shared: &'a Shared,
+    owners: Arc<HashMap<u32, usize>>,
+    chunks: Vec<Vec<Dumped>>,
+    unclaimed: HashSet<FlowName>,
+}
+
+impl Found<'_> {
+    fn add(&mut self, usage: FlowUsage, whole: Option<Box<DumpedFlow>>) {
+        let owner = usage.in_port.and_then(|number| self.owners.get(&number));
+        let Some((&owner, chunk)) =
+            owner.and_then(|owner| Some((owner, self.chunks.get_mut(*owner)?)))
+        else {
+            self.unclaimed.insert(usage.name);
+            return;
+        };
+        chunk.push(Dumped { usage, whole });
+        if chunk.len() == CHUNK {
+            let full = std::mem::replace(chunk, Vec::with_capacity(CHUNK));
+            self.shared.send(owner, Message::Dumped(full));
+        }
+    }
+
+    /// Sends what is left; the flows that nobody claims.
+    fn end(self) -> HashSet<FlowName> {
+        for (owner, chunk) in self.chunks.into_iter().enumerate() {
+            if !chunk.is_empty() {
+                self.shared.send(owner, Message::Dumped(chunk));
+            }
+        }
+        self.shared.tell_all(|| Message::DumpEnds);
+        self.unclaimed
+    }
 }
 
 impl Sweeper {
@@ -40,6 +71,7 @@ impl Sweeper {
             shared,
             datapath,
             unclaimed: HashSet::new(),
+            are_adopted: false,
         }
     }
 
@@ -49,10 +81,12 @@ impl Sweeper {
             tracing::warn!(%error, "cannot learn from the flows of an earlier run");
         }
         loop {
+            let began = Instant::now();
             if let Err(error) = self.sweep() {
                 tracing::warn!(%error, "cannot read the datapath's flows");
             }
-            match stop.recv_timeout(PERIOD) {
+            let took = began.elapsed();
+            match stop.recv_timeout(PERIOD.max(took * REST)) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -94,61 +128,39 @@ impl Sweeper {
 
     pub(super) fn sweep(&mut self) -> Result<(), Error> {
         self.shared.tell_all(|| Message::DumpBegins);
-        let owners = self.shared.owners();
-        let mut chunks: Vec<Vec<DumpedFlow>> =
-            self.shared.postboxes().map(|_| Vec::new()).collect();
-        let mut unclaimed = HashSet::new();
+        let mut found = Found {
+            shared: &self.shared,
+            owners: self.shared.owners(),
+            chunks: self.shared.postboxes().map(|_| Vec::new()).collect(),
+            unclaimed: HashSet::new(),
+        };
         let mut bad = Vec::new();
-        let shared = &self.shared;
-        self.datapath.flows(&mut |found| match found {
-            Ok(flow) => {
-                let owner = flow
-                    .key
-                    .u32(Field::InPort)
-                    .and_then(|number| owners.get(&number));
-                match (
-                    owner.and_then(|&owner| Some((owner, chunks.get_mut(owner)?))),
-                    flow.ufid,
-                ) {
-                    (Some((owner, chunk)), _) => {
-                        chunk.push(flow);
-                        if chunk.len() == CHUNK {
-                            shared.send(owner, Message::Dumped(std::mem::take(chunk)));
-                        }
-                    }
-                    (None, Some(ufid)) => drop(unclaimed.insert(Name::Ufid(ufid))),
-                    (None, None) => drop(unclaimed.insert(Name::Key(Box::new(flow.key)))),
-                }
-            }
-            Err(broken) => bad.push(broken),
-        })?;
-        for (owner, chunk) in chunks
-            .into_iter()
-            .enumerate()
-            .filter(|(_, chunk)| !chunk.is_empty())
-        {
-            self.shared.send(owner, Message::Dumped(chunk));
+        if self.are_adopted {
+            self.datapath.usage(&mut |usage| found.add(usage, None))?;
+        } else {
+            self.datapath.flows(&mut |flow| match flow {
+                Ok(flow) => found.add(flow.usage(), Some(Box::new(flow))),
+                Err(broken) => bad.push(broken),
+            })?;
+            self.are_adopted = true;
         }
-        self.shared.tell_all(|| Message::DumpEnds);
+        let unclaimed = found.end();
         for broken in &bad {
             tracing::warn!(error = %broken.error, "a flow in the kernel is not understood");
         }
         // A port may have been let go, or taken on, while the dump ran: twice in a row is no accident.
-        let lost = unclaimed
-            .iter()
-            .filter(|name| self.unclaimed.contains(name))
-            .cloned();
+        let lost = unclaimed.intersection(&self.unclaimed).cloned();
         let broken = bad.iter().filter_map(|broken| broken.ufid);
-        let gone: Vec<Name> = lost.chain(broken.map(Name::Ufid)).collect();
+        let gone: Vec<FlowName> = lost.chain(broken.map(FlowName::Ufid)).collect();
         self.delete(&gone);
         self.unclaimed = unclaimed;
         Ok(())
     }
 
-    fn delete(&mut self, names: &[Name]) {
+    fn delete(&mut self, names: &[FlowName]) {
         let op = |name| match name {
-            &Name::Ufid(ufid) => Op::Delete { ufid },
-            Name::Key(key) => Op::DeleteUnnamed { key },
+            &FlowName::Ufid(ufid) => Op::Delete { ufid },
+            FlowName::Key(key) => Op::DeleteUnnamed { key },
         };
         let ops: Vec<Op<'_>> = names.iter().map(op).collect();
         let mut results = Vec::new();

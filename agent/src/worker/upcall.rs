@@ -14,7 +14,7 @@ use super::park::{Full, ParkedPacket};
 use super::ports::set_pid;
 use super::run::Worker;
 use super::tally::{Counter, Lost};
-use crate::flows::table::Flow;
+use crate::flows::table::{NewFlow, Verdict};
 use crate::hot::Event;
 
 /// A packet with what has to go back to the kernel with it.
@@ -183,19 +183,20 @@ impl Worker {
             self.delete_flow(oldest);
             self.tally.count(Counter::FlowsEvicted);
         }
-        let mut actions = outcome.actions.clone();
-        set_pid(&mut actions, pid);
-        let flow = Flow {
-            key: key.clone(),
-            mask,
-            actions,
-            tags: outcome.tags.clone(),
-            reason: outcome.reason,
-            valid_until: outcome.valid_until,
+        let new = NewFlow {
+            key,
+            mask: &mask,
+            verdict: Verdict {
+                actions: &outcome.actions,
+                tags: &outcome.tags,
+                reason: outcome.reason,
+                valid_until: outcome.valid_until,
+            },
             stats: FlowStats::default(),
             since: self.now(),
         };
-        self.table.insert(ufid, flow);
+        self.table.insert(ufid, new);
+        set_pid(self.table.actions_mut(ufid).unwrap_or_default(), pid);
         if self.deleted.remove(&ufid) {
             self.reborn.insert(ufid, self.now());
         }

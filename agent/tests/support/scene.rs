@@ -14,7 +14,7 @@ const FROM: u8 = 1;
 const TO: u8 = 2;
 
 /// The bridge, whose ports the datapath carries, and what became true with it.
-pub fn snapshot() -> (Snapshot, BTreeSet<Tag>) {
+pub(crate) fn snapshot() -> (Snapshot, BTreeSet<Tag>) {
     let ports = [FROM, TO].map(port);
     let local = [FROM, TO].map(|n| LocalPort {
         port: port(n).id,
@@ -30,12 +30,15 @@ pub fn snapshot() -> (Snapshot, BTreeSet<Tag>) {
 
 /// A datagram from one station to the other, whose port is not known yet: it is flooded, which with two ports
 /// is the same.
-pub fn packet_key() -> FlowKey {
+pub(crate) fn packet_key() -> FlowKey {
     let mut packet = FlowKey::new();
     packet
         .set(Field::RecircId, 0)
         .set(Field::InPort, FROM.into())
-        .set(Field::EthSrc, key::mac_to_bits(MacAddr(2, 0, 0, 0, 0, FROM)))
+        .set(
+            Field::EthSrc,
+            key::mac_to_bits(MacAddr(2, 0, 0, 0, 0, FROM)),
+        )
         .set(Field::EthDst, key::mac_to_bits(MacAddr(2, 0, 0, 0, 0, TO)))
         .set(Field::EthType, 0x0800)
         .set(Field::Ipv4Src, 0x0a00_0001)

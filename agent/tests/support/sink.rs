@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use weft_agent::accounts::Accounts;
 use weft_agent::hot::{Event, Hot, Limits, Start};
 use weft_agent::worker;
 use weft_flow::{Field, decode_key, encode_actions, encode_key, encode_mask};
 use weft_ovs::{
-    BadFlow, Datapath, DatapathInfo, DatapathMonitor, DumpedFlow, Error, FlowStats, MemoryDatapath,
-    NewVport, Op, OpReply, Upcall, UpcallBuffer, UpcallKind, UpcallSource, Vport, Writes,
+    BadFlow, Datapath, DatapathInfo, DatapathMonitor, DumpedFlow, Error, FlowStats, FlowUsage,
+    MemoryDatapath, NewVport, Op, OpReply, Upcall, UpcallBuffer, UpcallKind, UpcallSource, Vport,
+    Writes,
 };
 use weft_topology::Snapshot;
 
@@ -25,7 +27,7 @@ const QUOTA: u32 = 500;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Workers with a bridge of two ports, and the tap that upcalls come from.
-pub struct Sink {
+pub(crate) struct Sink {
     hot: Arc<dyn Hot>,
     feed: Arc<Feed>,
     executed: Arc<AtomicU64>,
@@ -57,7 +59,7 @@ struct Source {
 
 impl Sink {
     /// Starts the workers; both stations are known.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let feed = Arc::new(Feed {
             left: AtomicU64::new(0),
             bell: EventFd::from_flags(EfdFlags::EFD_NONBLOCK).unwrap(),
@@ -80,6 +82,7 @@ impl Sink {
                 punts_per_port: 1,
             },
             exact_flows: true,
+            accounts: Accounts::default(),
             events: sender,
         })
         .unwrap();
@@ -103,7 +106,7 @@ impl Sink {
     }
 
     /// So many upcalls come, and are answered when it returns.
-    pub fn pass(&self, packets: u64) {
+    pub(crate) fn pass(&self, packets: u64) {
         let goal = self.executed.load(Ordering::Acquire) + packets;
         self.feed.left.store(packets, Ordering::Release);
         self.feed.bell.write(1).unwrap();
@@ -115,7 +118,7 @@ impl Sink {
     }
 
     /// Flows in the table.
-    pub fn flows(&self) -> usize {
+    pub(crate) fn flows(&self) -> usize {
         self.hot.flow_count()
     }
 }
@@ -160,7 +163,10 @@ impl UpcallSource for Source {
         self.connection = self.connection.wrapping_add(1);
         let mut key = decode_key(self.attrs).unwrap();
         key.set(Field::TpSrc, (self.connection & 0xffff).into());
-        key.set(Field::Ipv4Src, (0x0a00_0000 | (self.connection >> 16)).into());
+        key.set(
+            Field::Ipv4Src,
+            (0x0a00_0000 | (self.connection >> 16)).into(),
+        );
         Ok(Some(Upcall {
             kind: UpcallKind::Miss,
             key,
@@ -265,6 +271,10 @@ impl Datapath for Drain {
 
     fn flows(&mut self, visit: &mut dyn FnMut(Result<DumpedFlow, BadFlow>)) -> Result<(), Error> {
         self.inner.flows(visit)
+    }
+
+    fn usage(&mut self, visit: &mut dyn FnMut(FlowUsage)) -> Result<(), Error> {
+        self.inner.usage(visit)
     }
 
     fn flow(&mut self, ufid: weft_flow::Ufid) -> Result<Option<DumpedFlow>, Error> {

@@ -60,6 +60,15 @@ pub fn decode_key(bytes: &[u8]) -> Result<FlowKey, DecodeError> {
     Ok(key)
 }
 
+/// The datapath port of a key that need not be understood otherwise.
+pub fn in_port(bytes: &[u8]) -> Option<u32> {
+    Attrs::new(bytes)
+        .map_while(Result::ok)
+        .find(|attr| attr.kind == Header::InPort.layout().kind)?
+        .u32()
+        .ok()
+}
+
 /// The attributes of one nesting level whose meaning depends on each other.
 struct Level<'a> {
     ethertype: Option<u16>,

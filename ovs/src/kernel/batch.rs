@@ -37,7 +37,7 @@ pub(super) fn apply(
 }
 
 /// Encodes as many operations as one system call takes, each with the result that holds if the kernel says
-/// nothing of it. An operation that cannot be encoded keeps its number but sends no message.
+/// nothing of it ([`send`] knows which it must say something of). An operation that cannot be encoded keeps its number but sends no message.
 fn encode_batch(
     datapath: &mut KernelDatapath,
     ops: &[Op<'_>],
@@ -87,18 +87,10 @@ fn encode_batch(
                 ..header
             },
         );
-        let unheard = || Error::AnswerLost {
-            attempt: Box::new(identity.attempt(what(op))),
-        };
         results.push(match encode(op, out) {
             Ok(()) => {
                 message::close(out, open);
-                match op {
-                    Op::Delete { .. } | Op::DeleteUnnamed { .. } | Op::SetActions { .. } => {
-                        Err(unheard())
-                    }
-                    _ => Ok(OpReply::Done),
-                }
+                Ok(OpReply::Done)
             }
             Err(error) => {
                 message::abandon(out, open);
@@ -136,15 +128,27 @@ fn send(datapath: &mut KernelDatapath, ops: &[Op<'_>], results: &mut [Result<OpR
             Body::Done => {}
         }
     });
-    let Err(failure) = sent else {
-        return;
-    };
     for (op, result) in ops.iter().zip(results) {
-        let unsettled = matches!(result, Ok(OpReply::Done) | Err(Error::AnswerLost { .. }));
-        if unsettled {
-            *result = Err(failed(identity.attempt(what(op)), &failure));
+        if !matches!(result, Ok(OpReply::Done)) {
+            continue;
+        }
+        match &sent {
+            Err(failure) => *result = Err(failed(identity.attempt(what(op)), failure)),
+            Ok(()) if answers(op) => {
+                let attempt = Box::new(identity.attempt(what(op)));
+                *result = Err(Error::AnswerLost { attempt });
+            }
+            Ok(()) => {}
         }
     }
+}
+
+/// Whether the kernel answers an operation also when it succeeds.
+fn answers(op: &Op<'_>) -> bool {
+    matches!(
+        op,
+        Op::Delete { .. } | Op::DeleteUnnamed { .. } | Op::SetActions { .. }
+    )
 }
 
 /// The failure of a whole batch, for one of its operations.

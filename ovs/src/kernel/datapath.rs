@@ -13,7 +13,9 @@ use weft_flow::attr::{Attrs, PutAttr, TooLong};
 use super::uapi::{dp, flow as flow_uapi, vport as vport_uapi};
 use super::{Families, Identity, KernelMonitor, KernelUpcalls, batch, flow, vport};
 use crate::counters::Counters;
-use crate::datapath::{BadFlow, Datapath, DatapathInfo, DumpedFlow, Op, OpReply, Writes};
+use crate::datapath::{
+    BadFlow, Datapath, DatapathInfo, DumpedFlow, FlowUsage, Op, OpReply, Writes,
+};
 use crate::error::{Attempt, Error, What};
 use crate::monitor::DatapathMonitor;
 use crate::nl::message::{Header, flag};
@@ -229,6 +231,26 @@ impl Datapath for KernelDatapath {
                             error: identity.error(What::ListFlows, failure),
                         }),
                     );
+                    Ok(())
+                },
+            )
+            .map_err(|failure| identity.error(What::ListFlows, failure))
+    }
+
+    fn usage(&mut self, visit: &mut dyn FnMut(FlowUsage)) -> Result<(), Error> {
+        let now = flow::Now::read();
+        let identity = self.identity.clone();
+        self.requests
+            .dump(
+                self.flow_header(flow_uapi::GET, 0),
+                |out| {
+                    out.put_u32(flow_uapi::UFID_FLAGS, flow_uapi::OMIT_MASK_AND_ACTIONS);
+                    Ok(())
+                },
+                &mut (),
+                |()| (),
+                |(), answer| {
+                    visit(flow::decode_usage(answer.attrs, now)?);
                     Ok(())
                 },
             )

@@ -6,11 +6,12 @@ use nix::time::{ClockId, clock_gettime};
 use weft_flow::attr::{Attr, Attrs, PutAttr};
 use weft_flow::codec::{
     EncodeError, decode_actions, decode_key, decode_mask, encode_actions, encode_key, encode_mask,
+    in_port,
 };
 use weft_flow::{Action, Field, FlowKey, FlowMask, Ufid};
 
 use super::uapi::flow;
-use crate::datapath::{DumpedFlow, FlowStats};
+use crate::datapath::{DumpedFlow, FlowName, FlowStats, FlowUsage};
 use crate::nl::requests::Failure;
 
 /// Appends what puts a flow.
@@ -94,6 +95,25 @@ pub(super) fn decode(attrs: Attrs<'_>, now: Now) -> Result<DumpedFlow, (Option<U
     let parts = parts(attrs, now).map_err(|failure| (None, failure))?;
     let ufid = parts.ufid;
     content(&parts).map_err(|failure| (ufid, failure))
+}
+
+/// A flow in a dump that was asked to be brief. One that somebody put without an id is named by its key,
+/// which must be understood then.
+pub(super) fn decode_usage(attrs: Attrs<'_>, now: Now) -> Result<FlowUsage, Failure> {
+    let parts = parts(attrs, now)?;
+    let key = parts.key.unwrap_or_default();
+    let name = match parts.ufid {
+        Some(ufid) => FlowName::Ufid(ufid),
+        None => {
+            let key = decode_key(key).map_err(|error| Failure::Malformed(error.to_string()))?;
+            FlowName::Key(Box::new(key))
+        }
+    };
+    Ok(FlowUsage {
+        name,
+        in_port: in_port(key),
+        stats: parts.stats,
+    })
 }
 
 /// A flow's statistics out of an answer to its deletion.

@@ -71,6 +71,8 @@ pub(crate) mod flow {
 
     /// Key, mask and actions need not come with the answer.
     pub(crate) const OMIT_ALL: u32 = 0b111;
+    /// Mask and actions need not.
+    pub(crate) const OMIT_MASK_AND_ACTIONS: u32 = 0b110;
 }
 
 /// `enum ovs_packet_cmd` and `OVS_PACKET_*`.

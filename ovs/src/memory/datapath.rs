@@ -15,7 +15,9 @@ use super::table::Id;
 use super::upcall::MemoryUpcalls;
 use super::{MemoryDatapath, check};
 use crate::counters::Cell;
-use crate::datapath::{BadFlow, Datapath, DatapathInfo, DumpedFlow, Op, OpReply, Writes};
+use crate::datapath::{
+    BadFlow, Datapath, DatapathInfo, DumpedFlow, FlowUsage, Op, OpReply, Writes,
+};
 use crate::error::{Error, What};
 use crate::kernel::what;
 use crate::monitor::{DatapathEvent, DatapathMonitor};
@@ -107,6 +109,21 @@ impl Datapath for MemoryDatapath {
         };
         // Unlocked, so that the visitor may use other handles.
         dumped.into_iter().for_each(visit);
+        Ok(())
+    }
+
+    fn usage(&mut self, visit: &mut dyn FnMut(FlowUsage)) -> Result<(), Error> {
+        let used: Vec<_> = {
+            let state = self.lock();
+            state.alive(What::ListFlows)?;
+            let now = state.now();
+            state
+                .table
+                .iter()
+                .map(|entry| entry.dumped(now).usage())
+                .collect()
+        };
+        used.into_iter().for_each(visit);
         Ok(())
     }
 

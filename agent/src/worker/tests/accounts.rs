@@ -6,6 +6,7 @@ use super::stage::Stage;
 use super::topology::{frame, mac, port, port_id, put};
 use crate::accounts::Accounts;
 use crate::hot::Hot;
+use crate::worker::inbox::Dumped;
 
 /// Frames of station 1 to itself, which go nowhere.
 fn drop_some(stage: &Stage, count: usize) {
@@ -76,7 +77,10 @@ fn a_dump_that_began_before_a_flow_became_a_drop_does_not_count_for_it() {
     let mut stage = Stage::new(2);
     stage.acquaint(&[1, 2]);
     (0..30).for_each(|_| stage.send(1, 2));
-    let old = stage.flow(1, mac(2)).unwrap();
+    let old = Dumped {
+        usage: stage.flow(1, mac(2)).unwrap().usage(),
+        whole: None,
+    };
     let mut down = port(2);
     down.admin_state_up = false;
     stage.change(&[put(down)]);

@@ -45,6 +45,8 @@ pub fn run(report: &mut Report, runs: u32) -> Result<()> {
             introduce(subject.pair())?;
             let alone = one_by_one(subject.pair(), take(SINGLE), SINGLE.into())?;
             let streamed = stream(subject.pair(), take(STREAM), STREAM.into(), WINDOW)?;
+            // Nobody tidies up while another one's turn is.
+            subject.forget()?;
             let (rate, delay) = (streamed.rate(), middle(alone));
             say(&format!(
                 "  run {run} {:6} {rate:8.0} new flows/s, {} lost; alone {delay:6.0} µs",
@@ -71,7 +73,11 @@ pub fn run(report: &mut Report, runs: u32) -> Result<()> {
 
 fn judge(report: &mut Report, bound: &Samples, weft: &Samples, ovs: &Samples) {
     let mut against = |case: &str, one: &[f64], other: &[f64]| {
-        let ratios: Vec<f64> = one.iter().zip(other).map(|(one, other)| one / other).collect();
+        let ratios: Vec<f64> = one
+            .iter()
+            .zip(other)
+            .map(|(one, other)| one / other)
+            .collect();
         report.add(case, "weft", "×", &ratios)
     };
     let of_bound = against("new flows / bound", &weft.rates, &bound.rates);

@@ -51,7 +51,9 @@ pub fn run(report: &mut Report, runs: u32) -> Result<()> {
     let network = site.network("bench")?;
     let ovs = Ovs::start(Masks::Wide)?;
     fresh_netns(NETNS)?;
-    let mut datapath = in_netns(NETNS, || Ok(KernelDatapath::open("plug", OpenMode::Create)?))?;
+    let mut datapath = in_netns(NETNS, || {
+        Ok(KernelDatapath::open("plug", OpenMode::Create)?)
+    })?;
     let mut samples = Samples::default();
     let mut last = 0;
     for n in 0..=runs * PLUGS {
@@ -61,15 +63,31 @@ pub fn run(report: &mut Report, runs: u32) -> Result<()> {
         }
         last += 1;
         let mac = MacAddr(2, 0, 0, 1, 0, u8::try_from(last % 250)?);
-        cloud::dhcp_host(&site.rest, &network, &mac.to_string(), &format!("10.0.0.{}", 3 + last))?;
-        plug_by_program(&site, &cloud::port(&site.rest, &network)?, mac, &mut samples)?;
+        cloud::dhcp_host(
+            &site.rest,
+            &network,
+            &mac.to_string(),
+            &format!("10.0.0.{}", 3 + last),
+        )?;
+        plug_by_program(
+            &site,
+            &cloud::port(&site.rest, &network)?,
+            mac,
+            &mut samples,
+        )?;
         let port = cloud::port(&site.rest, &network)?;
         site.sync()?;
         samples.agent.push(plug_by_socket(&site, &port)?);
-        samples.start.push(milliseconds(|| run_command(&["weft-vif", "--version"]))?);
+        samples
+            .start
+            .push(milliseconds(|| run_command(&["weft-vif", "--version"]))?);
         samples.bound.push(in_netns(NETNS, || bare(&mut datapath))?);
-        in_netns(Ovs::netns(), || Ok(tap::create("tapo", TapOptions::default())?))?;
-        samples.ovs.push(milliseconds(|| ovs.vsctl(&["add-port", "br0", "tapo"]))?);
+        in_netns(Ovs::netns(), || {
+            Ok(tap::create("tapo", TapOptions::default())?)
+        })?;
+        samples
+            .ovs
+            .push(milliseconds(|| ovs.vsctl(&["add-port", "br0", "tapo"]))?);
         ovs.vsctl(&["del-port", "br0", "tapo"])?;
         run_command(&["ip", "-n", Ovs::netns(), "link", "del", "tapo"])?;
     }
@@ -78,19 +96,27 @@ pub fn run(report: &mut Report, runs: u32) -> Result<()> {
 }
 
 fn judge(report: &mut Report, of: &Samples) {
-    let mut add = |case: &str, subject: &str, samples: &[f64]| report.add(case, subject, "ms", samples);
+    let mut add =
+        |case: &str, subject: &str, samples: &[f64]| report.add(case, subject, "ms", samples);
     let whole = add("plug to active, weft-vif", "weft", &of.whole);
     let lease = add("plug to first DHCP ACK", "weft", &of.lease);
     let agent = add("plug to active, by socket", "weft", &of.agent);
     let bound = add("plug to active, by socket", "bound", &of.bound);
     let start = add("start of a program", "weft", &of.start);
     add("plug to active, weft-vif", "ovs", &of.ovs);
-    say(&format!("  weft-vif {whole:.1} ms, {lease:.1} ms to the ACK; agent {agent:.1} ms, bound {bound:.1} ms"));
+    say(&format!(
+        "  weft-vif {whole:.1} ms, {lease:.1} ms to the ACK; agent {agent:.1} ms, bound {bound:.1} ms"
+    ));
     let own = (whole - agent).max(0.0);
     report.expect("(c) plug to active: under 20 ms", whole, "ms", whole < 20.0);
     report.expect("(c) weft-vif itself: under 10 ms", own, "ms", own < 10.0);
     report.add("weft-vif without the agent", "weft", "ms", &[own]);
-    report.add("weft-vif without agent and start", "weft", "ms", &[(own - start).max(0.0)]);
+    report.add(
+        "weft-vif without agent and start",
+        "weft",
+        "ms",
+        &[(own - start).max(0.0)],
+    );
 }
 
 fn milliseconds<T>(work: impl FnOnce() -> Result<T>) -> Result<f64> {

@@ -113,7 +113,9 @@ fn restart(site: &mut Site, ports: usize) -> Result<Duration> {
     let took = began.elapsed();
     let bindings = site.weft_json(&["show", "bindings"])?;
     let active = bindings.as_array().into_iter().flatten();
-    let active = active.filter(|binding| binding["state"] == "active").count();
+    let active = active
+        .filter(|binding| binding["state"] == "active")
+        .count();
     ensure!(active == ports, "{active} of {ports} ports are carried");
     Ok(took)
 }

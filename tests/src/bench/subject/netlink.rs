@@ -54,7 +54,5 @@ pub(super) fn send(socket: &OwnedFd, bytes: &[u8]) -> nix::Result<()> {
 pub(super) fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> nix::Result<usize> {
     let mut parts = [IoSliceMut::new(buffer)];
     let flags = MsgFlags::MSG_DONTWAIT;
-    recvmsg::<NetlinkAddr>(socket.as_raw_fd(), &mut parts, None, flags)
-        .map(|message| message.bytes)
+    recvmsg::<NetlinkAddr>(socket.as_raw_fd(), &mut parts, None, flags).map(|message| message.bytes)
 }
-
