@@ -8,7 +8,8 @@ passed_variables='^(WEFT_|RUST_|NEXTEST|PROPTEST_|CARGO_MANIFEST_DIR$|CARGO_PKG_
 write_job() { # COMMAND ARGUMENT...
   local job=$work/job name folder i=0
   mkdir "$job"
-  cp "$here/session" "$here/launch" "$job/"
+  cp "$here/session" "$here/launch" "$here/session.service" "$job/"
+  printf '%s\n' "$init" > "$job/init"
   printf '%s\0' "$@" > "$job/arguments"
   for folder in "${folders[@]}"; do
     printf 'folder%d %s\n' $((i++)) "$folder"

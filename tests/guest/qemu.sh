@@ -16,8 +16,18 @@ quick_boot=(
 # -fsdev and -drive take a comma in a path doubled.
 quoted() { printf %s "${1//,/,,}"; }
 
+# What a Debian starts and a guest has no use for, two thirds of systemd's part of the boot: log-ins, file systems of the kernel's own,
+# modules for hardware that is not here.
+unused_units=(
+  getty@tty1.service getty-static.service e2scrub_reap.service fstrim.timer dpkg-db-backup.timer systemd-tmpfiles-clean.timer
+  modprobe@{dm_mod,configfs,efi_pstore,fuse,loop,drm}.service kmod-static-nodes.service systemd-pstore.service
+  sys-fs-fuse-connections.mount sys-kernel-config.mount sys-kernel-tracing.mount dev-hugepages.mount dev-mqueue.mount
+  systemd-binfmt.service systemd-random-seed.service systemd-update-utmp.service systemd-update-utmp-runlevel.service
+)
+
 qemu_arguments() {
-  local dir i console=quiet
+  local dir i console=quiet arguments=("${quick_boot[@]}")
+  [ "$init" = session ] || arguments+=(systemd.getty_auto=no "${unused_units[@]/#/systemd.mask=}")
   dir=$guest_dir/$kernel
   [ -z "$verbose" ] || console=loglevel=7
   for i in stdout stderr console; do : > "$work/$i"; done
@@ -27,7 +37,7 @@ qemu_arguments() {
     -nodefaults -no-user-config -display none -no-reboot -net none
     -device isa-debug-exit,iobase=0xf4,iosize=0x4
     -kernel "$dir/vmlinux" -initrd "$guest_dir/$kernel/$initrd_name"
-    -append "console=ttyS0 $console panic=-1 oops=panic ${quick_boot[*]} ${WEFT_GUEST_APPEND-}"
+    -append "console=ttyS0 $console panic=-1 oops=panic ${arguments[*]} ${WEFT_GUEST_APPEND-}"
     -chardev "file,id=console,path=$(quoted "$work/console")" -serial chardev:console
     # without ioeventfd QEMU has written a port's output before the guest's write returns: `session` relies on it
     -device virtio-serial-pci,ioeventfd=off
