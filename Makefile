@@ -4,8 +4,13 @@ CARGO ?= cargo
 KERNELS ?= 6.12 6.1
 KEEP ?=
 export KERNEL RUNS CASE
+# Of install and deb.
+DESTDIR ?=
+PREFIX ?= /usr
+PROFILE ?= release
 
-.PHONY: help demo test test-plain test-netns test-guest test-powercut test-clients test-long bench lint build man recordings
+.PHONY: help demo test test-plain test-netns test-guest test-powercut test-packages test-clients test-long bench lint
+.PHONY: install deb build build-dev build-release man recordings
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +18,7 @@ help: ## list the targets
 demo: build ## VMs on a hypervisor come up, get addresses and talk (KEEP=1: leaves a shell in the running system)
 	@tests/lanes/demo $(if $(KEEP),--keep)
 
-test: test-plain test-netns test-guest test-powercut ## every test: plain, netns and guest lanes, and a power cut
+test: test-plain test-netns test-guest test-powercut test-packages ## every test: plain, netns and guest lanes, a power cut, the packages
 
 test-plain: ## tests that need no privileges
 	@tests/lanes/plain
@@ -27,12 +32,20 @@ test-guest: build ## tests on a kernel with openvswitch, in a guest (KERNELS="6.
 test-powercut: build ## the store in a guest whose plug is pulled: every acknowledged write survives
 	@tests/lanes/powercut
 
+test-packages: build ## the Debian packages on a machine with systemd: installed, sandboxed, hung, rebooted, upgraded, purged
+	@tests/lanes/packages
+
 test-clients: build ## the real python-midonetclient against the service (fetches Python 2.7 into target/clients)
 	@api/tests/clients/midonet
 
 test-long: build ## what takes longer than a landing may: many more cases
 	@tests/lanes/long
 
+install: build-$(PROFILE) ## programs, units and settings into this system (DESTDIR=, PREFIX=/usr, PROFILE=release)
+	@PREFIX='$(PREFIX)' PROFILE='$(PROFILE)' packaging/install '$(DESTDIR)'
+
+deb: build-$(PROFILE) ## Debian packages in target/deb (PROFILE=release; VERSION= of its own)
+	@PROFILE='$(PROFILE)' VERSION='$(VERSION)' packaging/deb
 man: ## man pages and shell completions, from the programs' own options, to target/man and target/completions
 	@$(CARGO) run --quiet -p weft-manual -- target
 
@@ -46,5 +59,8 @@ lint: ## formatting and warnings
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-build:
+build build-dev:
 	@$(CARGO) build --workspace --all-targets
+
+build-release:
+	@$(CARGO) build --release --bins

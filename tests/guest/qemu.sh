@@ -17,12 +17,12 @@ quick_boot=(
 quoted() { printf %s "${1//,/,,}"; }
 
 # What a Debian starts and a guest has no use for, two thirds of systemd's part of the boot: log-ins, file systems of the kernel's own,
-# modules for hardware that is not here.
+# modules for hardware that is not here. udev runs, but hears of no device that was there before it: `udevadm trigger` tells it of them.
 unused_units=(
   getty@tty1.service getty-static.service e2scrub_reap.service fstrim.timer dpkg-db-backup.timer systemd-tmpfiles-clean.timer
   modprobe@{dm_mod,configfs,efi_pstore,fuse,loop,drm}.service kmod-static-nodes.service systemd-pstore.service
   sys-fs-fuse-connections.mount sys-kernel-config.mount sys-kernel-tracing.mount dev-hugepages.mount dev-mqueue.mount
-  systemd-binfmt.service systemd-random-seed.service systemd-update-utmp.service systemd-update-utmp-runlevel.service
+  systemd-udev-trigger.service systemd-logind.service systemd-binfmt.service systemd-random-seed.service systemd-update-utmp.service systemd-update-utmp-runlevel.service
 )
 
 qemu_arguments() {
