@@ -46,6 +46,7 @@ install: build-$(PROFILE) ## programs, units and settings into this system (DEST
 
 deb: build-$(PROFILE) ## Debian packages in target/deb (PROFILE=release; VERSION= of its own)
 	@PROFILE='$(PROFILE)' VERSION='$(VERSION)' packaging/deb
+
 man: ## man pages and shell completions, from the programs' own options, to target/man and target/completions
 	@$(CARGO) run --quiet -p weft-manual -- target
 
