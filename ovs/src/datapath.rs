@@ -42,8 +42,8 @@ pub trait Datapath: Send {
     fn flows(&mut self, visit: &mut dyn FnMut(Result<DumpedFlow, BadFlow>)) -> Result<(), Error>;
 
     /// Visits every flow with no more than names it and what it has seen, which costs a fraction of
-    /// [`Datapath::flows`]; else the same. A flow whose key is not understood is visited by its id.
-    fn usage(&mut self, visit: &mut dyn FnMut(FlowUsage)) -> Result<(), Error>;
+    /// [`Datapath::flows`]; else the same. A flow that has an id need not be understood to be visited.
+    fn usage(&mut self, visit: &mut dyn FnMut(Result<FlowUsage, BadFlow>)) -> Result<(), Error>;
 
     /// One flow, if it is there.
     fn flow(&mut self, ufid: Ufid) -> Result<Option<DumpedFlow>, Error>;
@@ -189,6 +189,8 @@ pub enum FlowName {
 pub struct BadFlow {
     /// Its id, by which it can be deleted.
     pub ufid: Option<Ufid>,
+    /// Its key, if that could be decoded: a flow without id can be deleted by it.
+    pub key: Option<Box<FlowKey>>,
     /// What is wrong with it.
     pub error: Error,
 }

@@ -12,7 +12,9 @@ use crate::nl::requests::Failure;
 pub enum Error {
     /// The kernel has no openvswitch, and it could not be loaded.
     #[error(
-        "the kernel has no generic netlink family {family}: openvswitch is not loaded ({load})"
+        "the kernel has no generic netlink family {family}: openvswitch is not loaded ({load}); see that this \
+         kernel has the module and that nothing in /etc/modprobe.d refuses it, run 'modprobe openvswitch', and \
+         start this program again"
     )]
     NoModule {
         /// The family that was looked up.
@@ -185,7 +187,7 @@ impl Error {
             },
             Failure::Interrupted => Self::Malformed {
                 attempt: boxed(attempt),
-                reason: "every dump was interrupted".to_owned(),
+                reason: "every dump was interrupted, or answers were lost".to_owned(),
             },
         }
     }

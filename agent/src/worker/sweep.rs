@@ -27,6 +27,8 @@ pub(super) struct Sweeper {
     unclaimed: HashSet<FlowName>,
     /// Whether the workers know the flows of an earlier run: from then on, what names a flow is enough.
     are_adopted: bool,
+    /// How many flows of the last dump were not understood.
+    bad: usize,
 }
 
 /// What a dump finds, by the worker whose port it is of.
@@ -72,6 +74,7 @@ impl Sweeper {
             datapath,
             unclaimed: HashSet::new(),
             are_adopted: false,
+            bad: 0,
         }
     }
 
@@ -136,7 +139,10 @@ impl Sweeper {
         };
         let mut bad = Vec::new();
         if self.are_adopted {
-            self.datapath.usage(&mut |usage| found.add(usage, None))?;
+            self.datapath.usage(&mut |usage| match usage {
+                Ok(usage) => found.add(usage, None),
+                Err(broken) => bad.push(broken),
+            })?;
         } else {
             self.datapath.flows(&mut |flow| match flow {
                 Ok(flow) => found.add(flow.usage(), Some(Box::new(flow))),
@@ -146,12 +152,19 @@ impl Sweeper {
         }
         let unclaimed = found.end();
         for broken in &bad {
-            tracing::warn!(error = %broken.error, "a flow in the kernel is not understood");
+            tracing::debug!(error = %broken.error, "a flow in the kernel is not understood");
         }
+        if let Some(first) = bad.first().filter(|_| bad.len() != self.bad) {
+            tracing::warn!(count = bad.len(), first = %first.error, "flows in the kernel are not understood");
+        }
+        self.bad = bad.len();
         // A port may have been let go, or taken on, while the dump ran: twice in a row is no accident.
         let lost = unclaimed.intersection(&self.unclaimed).cloned();
-        let broken = bad.iter().filter_map(|broken| broken.ufid);
-        let gone: Vec<FlowName> = lost.chain(broken.map(FlowName::Ufid)).collect();
+        let broken = bad.into_iter().filter_map(|broken| match broken.ufid {
+            Some(ufid) => Some(FlowName::Ufid(ufid)),
+            None => broken.key.map(FlowName::Key),
+        });
+        let gone: Vec<FlowName> = lost.chain(broken).collect();
         self.delete(&gone);
         self.unclaimed = unclaimed;
         Ok(())

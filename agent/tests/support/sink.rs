@@ -273,7 +273,7 @@ impl Datapath for Drain {
         self.inner.flows(visit)
     }
 
-    fn usage(&mut self, visit: &mut dyn FnMut(FlowUsage)) -> Result<(), Error> {
+    fn usage(&mut self, visit: &mut dyn FnMut(Result<FlowUsage, BadFlow>)) -> Result<(), Error> {
         self.inner.usage(visit)
     }
 

@@ -225,19 +225,15 @@ impl Datapath for KernelDatapath {
                 &mut (),
                 |()| (),
                 |(), answer| {
-                    visit(
-                        flow::decode(answer.attrs, now).map_err(|(ufid, failure)| BadFlow {
-                            ufid,
-                            error: identity.error(What::ListFlows, failure),
-                        }),
-                    );
+                    let flow = flow::decode(answer.attrs, now);
+                    visit(flow.map_err(|bad| bad_flow(&identity, bad)));
                     Ok(())
                 },
             )
             .map_err(|failure| identity.error(What::ListFlows, failure))
     }
 
-    fn usage(&mut self, visit: &mut dyn FnMut(FlowUsage)) -> Result<(), Error> {
+    fn usage(&mut self, visit: &mut dyn FnMut(Result<FlowUsage, BadFlow>)) -> Result<(), Error> {
         let now = flow::Now::read();
         let identity = self.identity.clone();
         self.requests
@@ -250,7 +246,8 @@ impl Datapath for KernelDatapath {
                 &mut (),
                 |()| (),
                 |(), answer| {
-                    visit(flow::decode_usage(answer.attrs, now)?);
+                    let usage = flow::decode_usage(answer.attrs, now);
+                    visit(usage.map_err(|bad| bad_flow(&identity, bad)));
                     Ok(())
                 },
             )
@@ -268,7 +265,7 @@ impl Datapath for KernelDatapath {
                 Ok(())
             },
             |answer| {
-                found = Some(flow::decode(answer.attrs, now).map_err(|(_, failure)| failure)?);
+                found = Some(flow::decode(answer.attrs, now).map_err(|bad| bad.failure)?);
                 Ok(())
             },
         );
@@ -285,6 +282,14 @@ impl Datapath for KernelDatapath {
 
     fn writes(&self) -> Writes {
         self.counters.sum()
+    }
+}
+
+fn bad_flow(identity: &Identity, bad: flow::Undecoded) -> BadFlow {
+    BadFlow {
+        ufid: bad.ufid,
+        key: bad.key,
+        error: identity.error(What::ListFlows, bad.failure),
     }
 }
 

@@ -90,22 +90,42 @@ struct Parts<'a> {
     stats: FlowStats,
 }
 
-/// A flow, or the id of one that could not be decoded and why.
-pub(super) fn decode(attrs: Attrs<'_>, now: Now) -> Result<DumpedFlow, (Option<Ufid>, Failure)> {
-    let parts = parts(attrs, now).map_err(|failure| (None, failure))?;
-    let ufid = parts.ufid;
-    content(&parts).map_err(|failure| (ufid, failure))
+/// What is known of a flow that could not be decoded.
+pub(super) struct Undecoded {
+    pub(super) ufid: Option<Ufid>,
+    pub(super) key: Option<Box<FlowKey>>,
+    pub(super) failure: Failure,
 }
 
-/// A flow in a dump that was asked to be brief. One that somebody put without an id is named by its key,
-/// which must be understood then.
-pub(super) fn decode_usage(attrs: Attrs<'_>, now: Now) -> Result<FlowUsage, Failure> {
-    let parts = parts(attrs, now)?;
+/// A flow, or what is known of one that could not be decoded.
+pub(super) fn decode(attrs: Attrs<'_>, now: Now) -> Result<DumpedFlow, Undecoded> {
+    let parts = parts(attrs, now).map_err(|failure| Undecoded {
+        ufid: None,
+        key: None,
+        failure,
+    })?;
+    content(&parts).map_err(|failure| Undecoded {
+        ufid: parts.ufid,
+        key: parts.key.and_then(|key| decode_key(key).ok()).map(Box::new),
+        failure,
+    })
+}
+
+/// A flow in a dump that was asked to be brief. One that somebody put without an id is named by its key, which
+/// must be understood then.
+pub(super) fn decode_usage(attrs: Attrs<'_>, now: Now) -> Result<FlowUsage, Undecoded> {
+    let bad = |failure| Undecoded {
+        ufid: None,
+        key: None,
+        failure,
+    };
+    let parts = parts(attrs, now).map_err(bad)?;
     let key = parts.key.unwrap_or_default();
     let name = match parts.ufid {
         Some(ufid) => FlowName::Ufid(ufid),
         None => {
-            let key = decode_key(key).map_err(|error| Failure::Malformed(error.to_string()))?;
+            let key =
+                decode_key(key).map_err(|error| bad(Failure::Malformed(error.to_string())))?;
             FlowName::Key(Box::new(key))
         }
     };

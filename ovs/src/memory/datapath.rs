@@ -99,6 +99,7 @@ impl Datapath for MemoryDatapath {
                     (false, flow) => Ok(flow),
                     (true, flow) => Err(BadFlow {
                         ufid: flow.ufid,
+                        key: Some(Box::new(flow.key)),
                         error: Error::Malformed {
                             attempt: Box::new(state.attempt(What::ListFlows)),
                             reason: "spoilt".to_owned(),
@@ -112,7 +113,7 @@ impl Datapath for MemoryDatapath {
         Ok(())
     }
 
-    fn usage(&mut self, visit: &mut dyn FnMut(FlowUsage)) -> Result<(), Error> {
+    fn usage(&mut self, visit: &mut dyn FnMut(Result<FlowUsage, BadFlow>)) -> Result<(), Error> {
         let used: Vec<_> = {
             let state = self.lock();
             state.alive(What::ListFlows)?;
@@ -123,7 +124,7 @@ impl Datapath for MemoryDatapath {
                 .map(|entry| entry.dumped(now).usage())
                 .collect()
         };
-        used.into_iter().for_each(visit);
+        used.into_iter().map(Ok).for_each(visit);
         Ok(())
     }
 

@@ -2,6 +2,10 @@
 //!
 //! The kernel works a request off while it is being sent, so its answer waits when the send returns:
 //! nothing here blocks. Upcalls and events come by other sockets.
+//!
+//! Race: the answers outgrow the socket's buffer. The kernel drops those that do not fit, says so once, and drops
+//! all others until the queue is empty, those to later requests, too. So what is left is read to its end before a
+//! request is called lost, and the next one is heard again.
 
 use nix::errno::Errno;
 use weft_flow::attr::{AttrError, Attrs, TooLong};
@@ -31,7 +35,7 @@ pub(crate) enum Failure {
     Malformed(String),
     /// The request does not fit a message.
     TooLong(TooLong),
-    /// The kernel kept calling the dump interrupted.
+    /// The kernel kept calling the dump interrupted, or dropping its answers.
     Interrupted,
 }
 
@@ -71,7 +75,7 @@ impl Requests {
         let flags = header.flags | flag::ACK;
         let seq = self.send_one(Header { flags, ..header }, fill)?;
         let mut outcome = Ok(());
-        self.answers(seq, |message| match message.body {
+        let (acknowledged, _) = self.answers(seq, |message| match message.body {
             Body::Done => Some(Ok(())),
             Body::Failed { errno, text } => Some(Err(Failure::Kernel(errno, text))),
             Body::Answer {
@@ -82,7 +86,8 @@ impl Requests {
                 }
                 None
             }
-        })??;
+        })?;
+        acknowledged?;
         outcome
     }
 
@@ -102,7 +107,7 @@ impl Requests {
             let seq = self.send_one(Header { flags, ..header }, &fill)?;
             let (mut outcome, mut interrupted) = (Ok(()), false);
             // Read to the end also after an error: the kernel refuses a second dump on the socket.
-            self.answers(seq, |message| {
+            let ended = self.answers(seq, |message| {
                 interrupted |= message.flags & flag::DUMP_INTERRUPTED != 0;
                 match message.body {
                     Body::Done => Some(Ok(())),
@@ -116,10 +121,17 @@ impl Requests {
                         None
                     }
                 }
-            })??;
-            outcome?;
-            if !interrupted {
-                return Ok(());
+            });
+            match ended {
+                Ok((ended, lost)) => {
+                    ended?;
+                    outcome?;
+                    if !interrupted && !lost {
+                        return Ok(());
+                    }
+                }
+                Err(Failure::Lost) => {}
+                Err(failure) => return Err(failure),
             }
         }
         Err(Failure::Interrupted)
@@ -142,12 +154,16 @@ impl Requests {
         let first = self.seq.wrapping_add(1);
         self.seq = self.seq.wrapping_add(count);
         self.socket.send(&self.out).map_err(Failure::Socket)?;
+        let mut lost = false;
         loop {
             let length = match self.socket.receive(&mut self.buffer) {
                 Ok(Received::Bytes(length)) => length,
-                Ok(Received::Truncated) => return Err(Failure::Lost),
+                Ok(Received::Nothing) if lost => return Err(Failure::Lost),
                 Ok(Received::Nothing) => return Ok(()),
-                Err(Errno::ENOBUFS) => return Err(Failure::Lost),
+                Ok(Received::Truncated) | Err(Errno::ENOBUFS) => {
+                    lost = true;
+                    continue;
+                }
                 Err(errno) => return Err(Failure::Socket(errno)),
             };
             let bytes = self.buffer.get(..length).unwrap_or_default();
@@ -177,18 +193,21 @@ impl Requests {
     }
 
     /// Receives the answers to request `seq` until `end` says that one was the last. Answers to earlier
-    /// requests, which were given up, are passed over.
+    /// requests, which were given up, are passed over. Also says whether any were dropped.
     fn answers<T>(
         &mut self,
         seq: u32,
         mut end: impl FnMut(Message<'_>) -> Option<T>,
-    ) -> Result<T, Failure> {
+    ) -> Result<(T, bool), Failure> {
+        let mut lost = false;
         loop {
             let length = match self.socket.receive(&mut self.buffer) {
                 Ok(Received::Bytes(length)) => length,
-                Ok(Received::Truncated | Received::Nothing) | Err(Errno::ENOBUFS) => {
-                    return Err(Failure::Lost);
+                Ok(Received::Truncated) | Err(Errno::ENOBUFS) => {
+                    lost = true;
+                    continue;
                 }
+                Ok(Received::Nothing) => return Err(Failure::Lost),
                 Err(errno) => return Err(Failure::Socket(errno)),
             };
             let bytes = self.buffer.get(..length).unwrap_or_default();
@@ -198,7 +217,7 @@ impl Requests {
                     continue;
                 }
                 if let Some(value) = end(message) {
-                    return Ok(value);
+                    return Ok((value, lost));
                 }
             }
         }
