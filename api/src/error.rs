@@ -3,7 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use weft_store::{CommitError, Conflict, StoreError};
+use weft_store::{CommitError, Conflict, Fault, StoreError};
 use weft_topology::{ObjectId, Problem, ValidationError};
 
 /// Why a request is refused.
@@ -45,6 +45,11 @@ pub(crate) enum ApiError {
         /// The limit.
         limit: usize,
     },
+    /// The store's disk is full.
+    #[error(
+        "the store's disk is full, and nothing was changed: make room on it and try again ({0})"
+    )]
+    DiskFull(String),
     /// Not now.
     #[error("{0}")]
     Unavailable(String),
@@ -105,6 +110,7 @@ impl ApiError {
             ApiError::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             ApiError::Conflict(_) | ApiError::InTheWay(_) => StatusCode::CONFLICT,
             ApiError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::DiskFull(_) => StatusCode::INSUFFICIENT_STORAGE,
             ApiError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -175,7 +181,10 @@ impl From<CommitError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        ApiError::Unavailable(error.to_string())
+        match error.fault {
+            Fault::DiskFull => ApiError::DiskFull(error.to_string()),
+            Fault::Other => ApiError::Unavailable(error.to_string()),
+        }
     }
 }
 

@@ -60,8 +60,19 @@ pub enum OpenError {
 pub struct StoreError {
     /// What was attempted.
     pub attempt: &'static str,
+    /// What kind of failure it is.
+    pub fault: Fault,
     /// What the backend said.
     pub problem: String,
+}
+
+/// Kinds of failure of a store that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Its disk has no room. Of a transaction it is known that nothing of it was kept.
+    DiskFull,
+    /// Another one.
+    Other,
 }
 
 /// Why a transaction did not happen.

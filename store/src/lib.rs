@@ -29,7 +29,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 pub use embedded::{Embedded, Options};
-pub use error::{CommitError, Conflict, OpenError, StoreError, WatchError};
+pub use error::{CommitError, Conflict, Fault, OpenError, StoreError, WatchError};
 pub use lease::LeaseState;
 pub use txn::{Batch, Change, Entry, Expect, Listing, Op, Revision, Txn};
 

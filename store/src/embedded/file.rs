@@ -5,16 +5,19 @@
 //!   then linked to its own; so a file under that name is always a whole store.
 //! - Two processes make the file at once: the link of the second fails; it opens the first one's file
 //!   and is told that it is in use.
-//! - A damaged file must not get worse: it is checked page by page before anything is written. The
-//!   database library asserts in places where such a file surprises it, so its panics are caught.
+//! - A damaged file must not get worse: it is checked page by page, and nothing is written before all of it was
+//!   found good ([`super::careful`]). The database library asserts in places where such a file surprises
+//!   it, so its panics are caught.
 
 use std::fs::File;
 use std::io::ErrorKind;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
+use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, StorageError};
 
+use super::careful::Careful;
 use super::tables::{self, FORMAT, Head};
 use crate::error::OpenError;
 
@@ -29,12 +32,26 @@ pub(super) fn open(path: &Path) -> Result<(Database, Head), OpenError> {
     if !path.try_exists().map_err(|error| io(OPEN, path, error))? {
         make(path)?;
     }
-    checked(path, || {
+    let file = File::options().read(true).write(true).open(path);
+    let file = file.map_err(|error| io(OPEN, path, error))?;
+    let length = file
+        .metadata()
+        .map_err(|error| io(OPEN, path, error))?
+        .len();
+    if length == 0 {
+        // The library would make a new database of it.
+        return Err(damaged(path, "it is empty"));
+    }
+    let backend = FileBackend::new(file).map_err(|error| refused(path, error))?;
+    let careful = Careful::new(backend).map_err(|error| io(OPEN, path, error))?;
+    let opened = checked(path, || {
         Builder::new()
             .set_cache_size(CACHE)
             .set_check_integrity_on_open(true)
-            .open(path)
-    })
+            .create_with_backend(careful.clone())
+    })?;
+    careful.settle().map_err(|error| io(OPEN, path, error))?;
+    Ok(opened)
 }
 
 /// Opens a database by `opener`, and reads what it says of itself.

@@ -7,12 +7,14 @@
 //! ```
 //! Readers see the last commit and never wait for the writer.
 
+mod careful;
 mod file;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
@@ -24,7 +26,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use redb::Database;
 use tokio::sync::{oneshot, watch};
 
-use crate::error::{CommitError, OpenError, StoreError, WatchError};
+use crate::error::{CommitError, Fault, OpenError, StoreError, WatchError};
 use crate::lease::{LeaseState, Leases};
 use crate::txn::{Batch, Entry, Listing, Revision, Txn};
 use crate::{Store, embedded::tables::Head};
@@ -60,8 +62,8 @@ type Opener = Box<dyn Fn() -> Result<(Database, Head), OpenError> + Send + Sync>
 
 /// What callers, watches and the writer share.
 struct Shared {
-    /// `None` while the file could not be opened again after a failure.
-    db: RwLock<Option<Database>>,
+    /// Why it is closed, while the file could not be opened again after a failure.
+    db: RwLock<Result<Database, String>>,
     opener: Opener,
     id: String,
     log_length: u64,
@@ -79,7 +81,7 @@ impl Embedded {
     fn open_by(opener: Opener, options: &Options) -> Result<Self, OpenError> {
         let (db, head) = opener()?;
         let shared = Arc::new(Shared {
-            db: RwLock::new(Some(db)),
+            db: RwLock::new(Ok(db)),
             opener,
             id: head.id,
             log_length: options.log_length.max(1),
@@ -141,6 +143,7 @@ impl Store for Embedded {
             answered.await.unwrap_or_else(|_| {
                 Err(StoreError {
                     attempt: "committing a transaction",
+                    fault: Fault::Other,
                     problem: "its writer is gone".to_owned(),
                 }
                 .into())
@@ -200,12 +203,16 @@ impl Shared {
         attempt: &'static str,
         work: impl FnOnce(&Database) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        let failed = |problem: String| StoreError { attempt, problem };
+        let failed = |fault, problem| StoreError {
+            attempt,
+            fault,
+            problem,
+        };
         let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
         let db = db
             .as_ref()
-            .ok_or_else(|| failed("the file could not be opened again".to_owned()))?;
-        work(db).map_err(|error| failed(error.to_string()))
+            .map_err(|why| failed(Fault::Other, format!("it could not be opened again: {why}")))?;
+        work(db).map_err(|error| failed(fault_of(&error), error.to_string()))
     }
 
     /// Uses the database on a thread that may block.
@@ -220,26 +227,50 @@ impl Shared {
             task.await.unwrap_or_else(|error| {
                 Err(StoreError {
                     attempt,
+                    fault: Fault::Other,
                     problem: error.to_string(),
                 })
             })
         }
     }
 
+    fn is_closed(&self) -> bool {
+        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        db.is_err()
+    }
+
     /// Closes the database and opens it again: after a failed write it refuses all others.
     fn reopen(&self) {
         let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
-        *db = None;
-        match (self.opener)() {
+        // The file has to be free before it is opened.
+        *db = Err("it is being opened".to_owned());
+        *db = match (self.opener)() {
             Ok((_, head)) if head.id != self.id => {
-                tracing::error!("another store lies in the file's place; this one stays closed");
+                Err("another store lies in the file's place".to_owned())
             }
             Ok((opened, head)) => {
-                *db = Some(opened);
                 self.newest.send_replace(head.newest);
+                Ok(opened)
             }
-            Err(error) => tracing::error!(%error, "the store stays closed for now"),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(why) = db.as_ref() {
+            tracing::error!(why, "the store stays closed for now");
         }
+    }
+}
+
+fn fault_of(error: &redb::Error) -> Fault {
+    match error {
+        redb::Error::Io(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+            ) =>
+        {
+            Fault::DiskFull
+        }
+        _ => Fault::Other,
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::Shared;
 use super::tables::{self, Writing};
-use crate::error::{CommitError, StoreError};
+use crate::error::{CommitError, Fault, StoreError};
 use crate::txn::{Revision, Txn};
 
 /// At most so many transactions share a commit, so that the first is not kept waiting.
@@ -43,6 +43,11 @@ pub(super) fn run(shared: &Arc<Shared>, queue: &Receiver<Job>) {
 }
 
 fn commit(shared: &Arc<Shared>, group: Vec<Job>) {
+    if shared.is_closed() {
+        // What kept it from being opened may be over.
+        shared.reopen();
+    }
+    let known = *shared.newest.borrow();
     let result = shared.read("committing a transaction", |db| {
         let txn = tables::begin_write(db)?;
         let mut writing = Writing::open(&txn, shared.log_length)?;
@@ -72,9 +77,13 @@ fn commit(shared: &Arc<Shared>, group: Vec<Job>) {
                 drop(job.answer.send(answer));
             }
         }
-        Err(error) => {
+        Err(mut error) => {
             tracing::error!(%error, "a transaction could not be committed");
             shared.reopen();
+            if shared.is_closed() || *shared.newest.borrow() != known {
+                // It may have been kept after all.
+                error.fault = Fault::Other;
+            }
             fail(group, &error);
         }
     }
