@@ -1,5 +1,6 @@
 //! `weft-agent`: reads its configuration, takes its locks, starts the agent, and ends when told.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +45,8 @@ fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
             text = format!("{text}: {cause}");
         }
     }
-    eprintln!("weft-agent: {text}");
+    // Nobody may read it any more.
+    let _ = writeln!(std::io::stderr(), "weft-agent: {text}");
     ExitCode::from(status)
 }
 

@@ -1,5 +1,6 @@
 //! `weft-api`: the topology service.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -44,7 +45,8 @@ fn raise_descriptor_limit() {
 }
 
 fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
-    eprintln!("weft-api: {error:#}");
+    // Nobody may read it any more.
+    let _ = writeln!(std::io::stderr(), "weft-api: {error:#}");
     ExitCode::from(status)
 }
 

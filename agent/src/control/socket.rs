@@ -3,6 +3,8 @@
 //! Races:
 //! - *Somebody connects before the socket has its mode*: it is made under another name, and gets its own
 //!   when it is ready.
+//! - *Somebody removes the socket*, or the whole run directory: it is made again. One that another program has put
+//!   there is left alone.
 //! - *A caller ends while its answer is made*: it is looked for now and again, so that it does not keep
 //!   others from being served.
 
@@ -21,7 +23,7 @@ use tokio::sync::{Semaphore, mpsc};
 use weft_wire::control::{Failure, FailureCode, Reply, Request, VERSION};
 
 use super::Peers;
-use crate::files::{FileError, remove_if_there};
+use crate::files::{FileError, make_dir, remove_if_there};
 
 /// Who owns the socket beside root, where there is such a group.
 const GROUP: &str = "weft";
@@ -46,7 +48,10 @@ const SWALLOWED: u64 = 4 << 20;
 /// The listening socket.
 #[derive(Debug)]
 pub struct ControlSocket {
+    path: PathBuf,
     listener: UnixListener,
+    /// It was removed and could not be made again, and that was said.
+    is_lost: bool,
 }
 
 /// Who asks, by the kernel's word.
@@ -94,17 +99,49 @@ impl ControlSocket {
             }
         }
         std::fs::rename(&fresh, path).map_err(failed)?;
-        Ok(Self { listener })
+        Ok(Self {
+            path: path.to_owned(),
+            listener,
+            is_lost: false,
+        })
+    }
+
+    /// Makes the socket again if somebody has removed it.
+    fn come_back(&mut self) {
+        match self.path.try_exists() {
+            Ok(false) => {}
+            Ok(true) | Err(_) => return,
+        }
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        let made = make_dir(folder).map_err(SocketError::from);
+        match made.and_then(|()| Self::bind(&self.path)) {
+            Ok(fresh) => {
+                let path = self.path.display();
+                tracing::warn!(%path, "somebody removed the control socket: made again");
+                *self = fresh;
+            }
+            Err(error) if !self.is_lost => {
+                tracing::error!(%error, "somebody removed the control socket: it is tried to make it again");
+                self.is_lost = true;
+            }
+            Err(_) => {}
+        }
     }
 
     /// Serves until it is dropped.
-    pub async fn serve(self, peers: Arc<Peers>) {
+    pub async fn serve(mut self, peers: Arc<Peers>) {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let Ok(place) = places.clone().acquire_owned().await else {
                 return;
             };
-            match self.listener.accept().await {
+            let accepted = loop {
+                match tokio::time::timeout(LOOK, self.listener.accept()).await {
+                    Ok(accepted) => break accepted,
+                    Err(_) => self.come_back(),
+                }
+            };
+            match accepted {
                 Ok((stream, _)) => {
                     let peers = peers.clone();
                     tokio::spawn(async move {

@@ -58,13 +58,22 @@ impl Core {
                     self.builder.set_local(&self.carrier.local_ports());
                 }
             }
-            DatapathEvent::EventsLost => match self.carrier.review() {
-                Ok(true) => self.builder.set_local(&self.carrier.local_ports()),
-                Ok(false) => {}
-                Err(error) => tracing::warn!(%error, "the datapath's ports cannot be read"),
-            },
+            DatapathEvent::EventsLost => self.review(),
             DatapathEvent::VportAdded(_) | DatapathEvent::VportChanged(_) => {}
             DatapathEvent::DatapathDeleted => self.rebuild(),
+        }
+    }
+
+    /// Finds out which vports are gone, after news were lost. What cannot be read now is read at the next tick.
+    pub(super) fn review(&mut self) {
+        let reviewed = self.carrier.review();
+        self.is_unreviewed = reviewed.is_err();
+        match reviewed {
+            Ok(true) => self.builder.set_local(&self.carrier.local_ports()),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(%error, "the datapath's ports cannot be read; trying again")
+            }
         }
     }
 
@@ -100,6 +109,7 @@ impl Core {
         self.hot.rebuilt(datapath.fork()?)?;
         monitor_datapath(datapath.monitor()?, self.sender.clone())?;
         self.carrier.rebuilt(datapath);
+        self.is_unreviewed = false;
         self.builder.set_local(&[]);
         Ok(())
     }

@@ -95,6 +95,8 @@ pub struct Core {
     unanswered: Vec<(PortId, Option<String>)>,
     /// The bindings on disk cannot be read, and that was said.
     is_blind: bool,
+    /// News of the datapath were lost, and its ports could not be read since.
+    is_unreviewed: bool,
     /// Something changed while it was settled what follows: that is to be done at once again.
     is_unsettled: bool,
     /// Everything up to this revision has come, and is to be put in force.
@@ -201,6 +203,9 @@ impl Core {
         self.next_tick = now + TICK;
         for (port, interface) in std::mem::take(&mut self.unanswered) {
             self.wishes.ask_again(port, interface.as_deref());
+        }
+        if self.is_unreviewed {
+            self.review();
         }
         let read = self.wishes.rescan();
         if let Err(error) = &read

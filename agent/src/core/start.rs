@@ -167,6 +167,7 @@ pub fn start_on(
         waiters: Vec::new(),
         unanswered: Vec::new(),
         is_blind: false,
+        is_unreviewed: false,
         is_unsettled: false,
         reached: None,
         save_at: None,

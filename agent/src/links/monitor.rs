@@ -6,7 +6,7 @@
 //! - *News come while everything is listed*: they are taken after the list, in their order, so the last
 //!   word on each interface is the newest.
 //! - *Interfaces go while everything is listed*: on older kernels that may hide another one from the
-//!   list. An interface that is missed without news of its end is looked for once more.
+//!   list. An interface that is missed without news of its end is asked for by its number.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -20,6 +20,7 @@ use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::{Handle, MulticastGroup};
 use weft_topology::MacAddr;
 
+use super::set::is_gone;
 use super::{Link, LinkChange};
 use crate::core::Message;
 
@@ -27,9 +28,24 @@ use crate::core::Message;
 const PERIOD: Duration = Duration::from_secs(5);
 /// News of addresses come in groups: so long they are let gather.
 const GATHER: Duration = Duration::from_millis(50);
+/// The kernel answers at once: an answer that has not come by then is lost, and the socket is opened anew.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Lists all interfaces with their addresses.
 pub async fn list(handle: &Handle) -> Result<Vec<Link>, rtnetlink::Error> {
+    let mut addresses = addresses(handle).await?;
+    let mut links = Vec::new();
+    let mut found = handle.link().get().execute();
+    while let Some(message) = found.try_next().await? {
+        let mut link = decode(&message);
+        link.addresses = addresses.remove(&link.index).unwrap_or_default();
+        links.push(link);
+    }
+    Ok(links)
+}
+
+/// The addresses of all interfaces by number, sorted.
+async fn addresses(handle: &Handle) -> Result<HashMap<u32, Vec<String>>, rtnetlink::Error> {
     let mut addresses: HashMap<u32, Vec<String>> = HashMap::new();
     let mut found = handle.address().get().execute();
     while let Some(address) = found.try_next().await? {
@@ -54,15 +70,8 @@ pub async fn list(handle: &Handle) -> Result<Vec<Link>, rtnetlink::Error> {
             of.push(format!("{ip}/{length}"));
         }
     }
-    let mut links = Vec::new();
-    let mut found = handle.link().get().execute();
-    while let Some(message) = found.try_next().await? {
-        let mut link = decode(&message);
-        link.addresses = addresses.remove(&link.index).unwrap_or_default();
-        link.addresses.sort();
-        links.push(link);
-    }
-    Ok(links)
+    addresses.values_mut().for_each(|of| of.sort());
+    Ok(addresses)
 }
 
 /// Tells of every change until the control side has ended.
@@ -100,10 +109,11 @@ async fn run(
     loop {
         let message = match tokio::time::timeout_at(due, messages.next()).await {
             Err(_) => {
-                let mut all = list(handle).await.map_err(|error| error.to_string())?;
-                if !known.is_subset(&all.iter().map(|link| link.index).collect()) {
-                    all = list(handle).await.map_err(|error| error.to_string())?;
-                }
+                let listing = tokio::time::timeout(PATIENCE, list_all(handle, &known));
+                let all = listing
+                    .await
+                    .map_err(|_| "the kernel's answer was lost".to_owned())?
+                    .map_err(|error| error.to_string())?;
                 due = tokio::time::Instant::now() + PERIOD;
                 Some(LinkChange::All(all))
             }
@@ -129,6 +139,25 @@ async fn run(
             return Ok(());
         }
     }
+}
+
+/// Lists all interfaces; those that are known and not in the list are asked for one by one.
+async fn list_all(handle: &Handle, known: &BTreeSet<u32>) -> Result<Vec<Link>, rtnetlink::Error> {
+    let mut all = list(handle).await?;
+    let found: BTreeSet<u32> = all.iter().map(|link| link.index).collect();
+    for &index in known.difference(&found) {
+        let mut asked = handle.link().get().match_index(index).execute();
+        match asked.try_next().await {
+            Ok(Some(message)) => all.push(Link {
+                addresses: addresses(handle).await?.remove(&index).unwrap_or_default(),
+                ..decode(&message)
+            }),
+            Ok(None) => {}
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(all)
 }
 
 /// What a message says.

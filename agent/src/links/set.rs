@@ -147,7 +147,8 @@ fn flags(link: &Link, up: LinkFlags) -> LinkMessage {
     message
 }
 
-fn is_gone(error: &rtnetlink::Error) -> bool {
+/// Whether the kernel says that there is no such interface.
+pub(super) fn is_gone(error: &rtnetlink::Error) -> bool {
     match error {
         rtnetlink::Error::NetlinkError(refusal) => refusal
             .code

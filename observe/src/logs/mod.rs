@@ -66,6 +66,9 @@ impl Logs {
             None => Box::new(
                 tracing_subscriber::fmt::layer()
                     .with_writer(std::io::stderr)
+                    // A log that cannot be written (its disk is full, its reader is gone) would be complained of on
+                    // stderr: that is the log itself, and a failure there is a panic.
+                    .log_internal_errors(false)
                     .with_ansi(std::io::stderr().is_terminal()),
             ),
         };
