@@ -12,8 +12,8 @@ use nix::unistd::Pid;
 use crate::command::{checked, program};
 use crate::wait;
 
-/// Longest time that a program may take to serve, or to stop.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest time that a program may take to serve, or to stop. A guest on a busy machine is slow.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program that is started with `--config`, killed and started again.
 #[derive(Debug)]
@@ -62,6 +62,36 @@ impl Daemon {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// SIGSTOP and SIGCONT: it does not run, and what it had open stays open, until it is continued.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = self
+            .pid()
+            .with_context(|| format!("{} does not run", self.name))?;
+        Ok(kill(Pid::from_raw(i32::try_from(pid)?), signal)?)
+    }
+
+    /// Waits for it to end by itself; its exit status.
+    pub fn ends(&mut self) -> Result<ExitStatus> {
+        let child = self
+            .child
+            .as_mut()
+            .with_context(|| format!("{} does not run", self.name))?;
+        let ended = wait::until_some(&format!("{} to end", self.name), PATIENCE, || {
+            child.try_wait().ok().flatten()
+        })?;
+        self.child = None;
+        Ok(ended)
+    }
+
+    /// Resident memory in KiB.
+    pub fn memory(&self) -> Result<u64> {
+        let pid = self.pid().context("it does not run")?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        Ok(number.context("no VmRSS")?.parse()?)
     }
 
     /// SIGTERM; its exit status.

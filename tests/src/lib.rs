@@ -13,6 +13,7 @@ pub mod cloud;
 pub mod command;
 pub mod demo;
 pub mod host;
+pub mod netlink;
 pub mod packages;
 pub mod peer;
 pub mod rest;
