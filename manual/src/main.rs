@@ -58,6 +58,7 @@ fn page(command: &Command, section: &str, folder: &Path) -> Result<()> {
     let man = Man::new(command.clone())
         .section(section)
         .title(name.to_uppercase())
+        .source(concat!("weft ", env!("CARGO_PKG_VERSION")))
         .manual("Weft");
     let mut text = Vec::new();
     man.render(&mut text)

@@ -22,7 +22,7 @@ use weft_wire::backup::{KindCount, Restored};
 use super::format::Backup;
 use crate::error::ApiError;
 use crate::model::Model;
-use crate::model::document::{Counter, Document, FileRecord};
+use crate::model::document::{Counter, Document};
 use crate::model::tunnel_key::{self, UNNUMBERED};
 use crate::service::Planned;
 
@@ -209,29 +209,35 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// Counters and the records of files.
+/// Counters, and what files manage.
 fn others(model: &Model, backup: &Backup, counter: u64) -> Vec<Document> {
     let mut documents = Vec::new();
     if counter != model.counter(Counter::TunnelKey) {
         documents.push(Document::Counter(Counter::TunnelKey, counter));
     }
-    let files: BTreeMap<&str, &FileRecord> = backup
+    let kept: BTreeMap<(&String, &ObjectId), &Option<String>> = backup
         .documents
         .iter()
         .filter_map(|document| match document {
-            Document::File(name, Some(record)) => Some((name.as_str(), record)),
+            Document::Member { file, object, path } => Some(((file, object), path)),
             _ => None,
         })
         .collect();
-    for (name, record) in &files {
-        if model.file(name).is_none_or(|now| **now != **record) {
-            let record = Some(FileRecord::clone(record));
-            documents.push(Document::File((*name).to_owned(), record));
-        }
-    }
-    let surplus = model.files().map(|(name, _)| name);
-    let surplus = surplus.filter(|name| !files.contains_key(name.as_str()));
-    documents.extend(surplus.map(|name| Document::File(name.clone(), None)));
+    let now: BTreeMap<(&String, &ObjectId), &String> = model
+        .files()
+        .flat_map(|(file, members)| members.iter().map(move |(id, path)| ((file, id), path)))
+        .collect();
+    let member = |(file, object): (&String, &ObjectId), path: Option<String>| Document::Member {
+        file: file.clone(),
+        object: *object,
+        path,
+    };
+    let new = kept
+        .iter()
+        .filter(|(key, path)| now.get(*key).copied() != path.as_ref());
+    documents.extend(new.map(|(key, path)| member(*key, (*path).clone())));
+    let surplus = now.keys().filter(|key| !kept.contains_key(*key));
+    documents.extend(surplus.map(|key| member(*key, None)));
     documents
 }
 

@@ -14,7 +14,7 @@ use weft_wire::backup::Restored;
 use super::format::{Backup, BackupError, read, write};
 use super::{Plan, plan};
 use crate::model::Model;
-use crate::model::document::{self, Counter, Document, FileRecord};
+use crate::model::document::{self, Counter, Document};
 use crate::service::{Planned, transaction};
 
 fn host_id(n: u8) -> HostId {
@@ -101,10 +101,14 @@ fn without(model: &Model, ids: &[ObjectId]) -> Model {
 fn listing(model: &Model) -> Listing {
     let objects = model.topology.objects().cloned().map(Change::Put);
     let counter = Document::Counter(Counter::TunnelKey, model.counter(Counter::TunnelKey));
-    let files = model
-        .files()
-        .map(|(name, record)| Document::File(name.clone(), Some(FileRecord::clone(record))));
-    let documents = objects.map(Document::Object).chain([counter]).chain(files);
+    let members = model.files().flat_map(|(file, members)| {
+        let members = members.iter();
+        members.map(|(object, path)| member(file, *object, Some(path.as_str())))
+    });
+    let documents = objects
+        .map(Document::Object)
+        .chain([counter])
+        .chain(members);
     let entries = documents.map(|document| match document::write(&document) {
         Op::Put { key, schema, json } => Entry {
             key,
@@ -338,29 +342,30 @@ fn an_interface_that_carries_another_port_by_now_is_not_taken_from_it() {
     assert_eq!((answer.bindings_kept, answer.bindings_lost), (1, 1));
 }
 
+fn member(file: &str, object: ObjectId, path: Option<&str>) -> Document {
+    Document::Member {
+        file: file.to_owned(),
+        object,
+        path: path.map(str::to_owned),
+    }
+}
+
 #[test]
 fn which_file_manages_what_is_as_in_the_backup() {
-    let record = |text: &str| FileRecord {
-        objects: [(text.to_owned(), bridge().id())].into(),
-    };
-    let files = |model: &Model, documents: Vec<Document>| {
+    let with_members = |model: &Model, documents: Vec<Document>| {
         let changes = Vec::new();
         after(model, Planned { changes, documents })
     };
-    let model = files(
-        &site(),
-        vec![Document::File("kept".into(), Some(record("bridge.a")))],
-    );
+    let of_kept = |path| member("kept", bridge().id(), Some(path));
+    let model = with_members(&site(), vec![of_kept("bridge.a")]);
     let kept = backup(&model);
-    let now = files(
-        &model,
-        vec![
-            Document::File("kept".into(), Some(record("bridge.b"))),
-            Document::File("new".into(), Some(record("bridge.c"))),
-        ],
-    );
+    let port = member("new", port(1, None).id(), Some("bridge.a.port.p"));
+    let now = with_members(&model, vec![of_kept("bridge.b"), port]);
     let (back, _) = restored(&now, &kept, &[1]);
     let found: Vec<_> = back.files().collect();
     assert_eq!(found.len(), 1);
-    assert_eq!(**found[0].1, record("bridge.a"));
+    assert_eq!(
+        found[0].1.get(&bridge().id()).map(String::as_str),
+        Some("bridge.a")
+    );
 }

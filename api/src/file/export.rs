@@ -13,8 +13,7 @@ use weft_wire::topology_file::{
 
 use super::names::{bridge_id, bridge_path, port_id, port_path, unquoted};
 use crate::error::ApiError;
-use crate::model::Model;
-use crate::model::document::FileRecord;
+use crate::model::{Members, Model};
 
 /// Kinds that a file has words for.
 const KINDS: [Kind; 6] = [
@@ -32,7 +31,7 @@ pub(crate) fn export(
     name: Option<&str>,
     bindings: bool,
 ) -> Result<Export, ApiError> {
-    let record = match name {
+    let members = match name {
         None => None,
         Some(name) => Some(model.file(name).ok_or_else(|| {
             ApiError::NotFound(format!(
@@ -40,13 +39,9 @@ pub(crate) fn export(
             ))
         })?),
     };
-    let reversed = |record: &FileRecord| {
-        let objects = record.objects.iter();
-        objects.map(|(path, id)| (*id, path.clone())).collect()
-    };
     let writer = Writer {
         topology: &model.topology,
-        record: record.map(|record| reversed(record)),
+        members,
         name,
         bindings,
         names: names(&model.topology),
@@ -87,7 +82,7 @@ fn names(topology: &Topology) -> HashMap<(Kind, String), usize> {
 struct Writer<'a> {
     topology: &'a Topology,
     /// What the file that is written calls its objects; `None`: everything is written.
-    record: Option<HashMap<ObjectId, String>>,
+    members: Option<&'a Members>,
     name: Option<&'a str>,
     bindings: bool,
     names: HashMap<(Kind, String), usize>,
@@ -127,8 +122,7 @@ impl Writer<'_> {
     }
 
     fn is_own(&self, id: ObjectId) -> bool {
-        let record = self.record.as_ref();
-        record.is_none_or(|record| record.contains_key(&id))
+        self.members.is_none_or(|members| members.contains_key(&id))
     }
 
     fn key(&self, id: ObjectId) -> String {
@@ -137,7 +131,7 @@ impl Writer<'_> {
 
     /// What the file that made it calls an object.
     fn remembered(&self, id: ObjectId) -> Option<&str> {
-        self.record.as_ref()?.get(&id).map(String::as_str)
+        self.members?.get(&id).map(String::as_str)
     }
 
     /// The key that a file remembers, else the name if it is nobody else's, else the id.

@@ -6,7 +6,7 @@
 //!  Model ─▶ export ─▶ TopologyFile
 //! ```
 //! Which objects a file manages: those that it names, and those that the service remembers of the file's
-//! name ([`FileRecord`](crate::model::document::FileRecord)). Of the latter, those that it names no
+//! name ([`Members`](crate::model::Members)). Of the latter, those that it names no
 //! more are removed. An object is managed by one file at most.
 //!
 //! What it does not do: it reads no TOML and writes nothing; all here is a function of a model.

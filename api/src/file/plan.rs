@@ -1,6 +1,6 @@
 //! What a file makes of the topology.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 use weft_topology::{Change, Kind, Object, ObjectId, Topology};
@@ -11,9 +11,9 @@ use super::difference;
 use super::names::{check_name, label};
 use super::wanted::{Present, Wanted, wanted};
 use crate::error::{ApiError, InvalidProperty};
-use crate::model::Model;
-use crate::model::document::{Document, FileRecord};
+use crate::model::document::Document;
 use crate::model::tunnel_key;
+use crate::model::{Members, Model};
 use crate::service::Planned;
 
 /// The transaction, and what is said of it.
@@ -29,15 +29,14 @@ pub(crate) fn plan(model: &Model, file: &TopologyFile, present: Present) -> Resu
     let name = file.name.as_deref();
     name.map(check_name).transpose()?;
     let wanted = wanted(model, file, present)?;
-    let record = name.and_then(|name| model.file(name));
-    let known: BTreeMap<ObjectId, &String> = record
-        .iter()
-        .flat_map(|record| record.objects.iter().map(|(path, id)| (*id, path)))
-        .collect();
+    let known: Members = name
+        .and_then(|name| model.file(name))
+        .cloned()
+        .unwrap_or_default();
 
     let puts = wanted.objects.values().cloned().map(Change::Put);
     let mut changes: Vec<Change> = puts.chain(wanted.unlinked.iter().cloned()).collect();
-    let dropped = known.keys().filter(|id| !wanted.objects.contains_key(id));
+    let dropped = known.keys().filter(|id| !wanted.objects.contains_key(*id));
     changes.extend(dropped.map(|id| Change::Gone(*id)));
 
     let mut numbered = changes.clone();
@@ -47,7 +46,7 @@ pub(crate) fn plan(model: &Model, file: &TopologyFile, present: Present) -> Resu
 
     let mut paths = wanted.paths.clone();
     for (id, path) in &known {
-        paths.entry(*id).or_insert_with(|| (*path).clone());
+        paths.entry(*id).or_insert_with(|| path.clone());
     }
     let sides = Sides {
         paths: &paths,
@@ -61,7 +60,7 @@ pub(crate) fn plan(model: &Model, file: &TopologyFile, present: Present) -> Resu
         .iter()
         .map(|change| sides.of(change))
         .collect();
-    let changed: Vec<ObjectId> = applied.changes.iter().map(Change::id).collect();
+    let changed: BTreeSet<ObjectId> = applied.changes.iter().map(Change::id).collect();
     not_of_others(model, name, &wanted, &changed)?;
     if name.is_some() {
         differences.extend(sides.taken_over(&changed));
@@ -71,7 +70,7 @@ pub(crate) fn plan(model: &Model, file: &TopologyFile, present: Present) -> Resu
     let differences: Vec<Difference> = differences.into_iter().map(|(_, it)| it).collect();
 
     let documents = match name {
-        Some(name) if !differences.is_empty() => vec![Document::File(name.to_owned(), of(&wanted))],
+        Some(name) if !differences.is_empty() => members(name, &wanted, &known),
         _ => Vec::new(),
     };
     let warnings = warnings(model, &wanted);
@@ -87,11 +86,21 @@ pub(crate) fn plan(model: &Model, file: &TopologyFile, present: Present) -> Resu
     })
 }
 
-/// What is remembered of a file; nothing of an empty one.
-fn of(wanted: &Wanted) -> Option<FileRecord> {
-    let paths = wanted.paths.iter();
-    let objects: BTreeMap<String, ObjectId> = paths.map(|(id, path)| (path.clone(), *id)).collect();
-    (!objects.is_empty()).then_some(FileRecord { objects })
+/// What changes of that which is remembered of a file.
+fn members(file: &str, wanted: &Wanted, known: &Members) -> Vec<Document> {
+    let member = |object: &ObjectId, path: Option<&String>| Document::Member {
+        file: file.to_owned(),
+        object: *object,
+        path: path.cloned(),
+    };
+    let new = wanted
+        .paths
+        .iter()
+        .filter(|(id, path)| known.get(*id) != Some(*path));
+    let gone = known.keys().filter(|id| !wanted.paths.contains_key(*id));
+    new.map(|(id, path)| member(id, Some(path)))
+        .chain(gone.map(|id| member(id, None)))
+        .collect()
 }
 
 /// Names differences.
@@ -109,14 +118,14 @@ fn not_of_others(
     model: &Model,
     name: Option<&str>,
     wanted: &Wanted,
-    changed: &[ObjectId],
+    changed: &BTreeSet<ObjectId>,
 ) -> Result<(), ApiError> {
     let mut problems = Vec::new();
-    for (other, record) in model.files() {
+    for (other, members) in model.files() {
         if Some(other.as_str()) == name {
             continue;
         }
-        for (path, id) in &record.objects {
+        for (id, path) in members {
             let named = name.is_some() && wanted.objects.contains_key(id);
             let is_there = model.topology.object(*id).is_some();
             if is_there && (named || changed.contains(id)) {
@@ -170,7 +179,7 @@ struct Sides<'a> {
     before: &'a Topology,
     after: &'a Topology,
     wanted: &'a Wanted,
-    known: &'a BTreeMap<ObjectId, &'a String>,
+    known: &'a Members,
     /// What the file calls, or called, its objects.
     paths: &'a BTreeMap<ObjectId, String>,
 }
@@ -194,9 +203,9 @@ impl Sides<'_> {
     }
 
     /// Objects that the file names, that are so already, and that it did not manage.
-    fn taken_over(&self, changed: &[ObjectId]) -> Vec<(String, Difference)> {
+    fn taken_over(&self, changed: &BTreeSet<ObjectId>) -> Vec<(String, Difference)> {
         let ids = self.wanted.objects.keys();
-        let new = ids.filter(|id| !self.known.contains_key(id) && !changed.contains(id));
+        let new = ids.filter(|id| !self.known.contains_key(*id) && !changed.contains(id));
         new.map(|id| self.difference(*id, Action::TakeOver, Vec::new()))
             .collect()
     }
@@ -205,7 +214,7 @@ impl Sides<'_> {
     fn forgotten(&self) -> Vec<(String, Difference)> {
         let ids = self.known.keys();
         let gone = ids.filter(|id| {
-            !self.wanted.objects.contains_key(id) && self.before.object(**id).is_none()
+            !self.wanted.objects.contains_key(*id) && self.before.object(**id).is_none()
         });
         gone.map(|id| self.difference(*id, Action::Forget, Vec::new()))
             .collect()

@@ -1,9 +1,8 @@
-//! How the topology lies in the store: one document an object, under `KIND/ID`, the counters, and one a
-//! topology file that was applied, under `file/NAME`.
+//! How the topology lies in the store: one document an object, under `KIND/ID`, the counters, and one for each
+//! object that a topology file manages, under `file/NAME/KIND/ID`.
+//!
+//! No document grows with the topology: the store copies a document whenever one beside it changes.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
 use weft_store::{Change as StoreChange, Entry, Op};
 use weft_topology::{Change, Object, ObjectId};
 
@@ -24,18 +23,18 @@ pub(crate) enum Document {
     Object(Change),
     /// A counter has this value.
     Counter(Counter, u64),
-    /// A topology file of this name manages these objects; `None`: it is forgotten.
-    File(String, Option<FileRecord>),
+    /// A topology file manages an object.
+    Member {
+        /// The file's name.
+        file: String,
+        /// The object.
+        object: ObjectId,
+        /// What the file calls it; `None`: it does not manage it any more.
+        path: Option<String>,
+    },
 }
 
-/// What is remembered of a topology file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct FileRecord {
-    /// What it manages, by what the file calls it.
-    pub(crate) objects: BTreeMap<String, ObjectId>,
-}
-
-/// Below this key are the records of files.
+/// Below this key is what files manage.
 const FILES: &str = "file/";
 
 /// Why a document cannot be understood.
@@ -80,10 +79,9 @@ pub(crate) fn read(entry: &Entry) -> Result<Document, DocumentError> {
             .map_err(|_| content("no number".into()))?;
         return Ok(Document::Counter(counter, value));
     }
-    if let Some(name) = entry.key.strip_prefix(FILES) {
-        let record =
-            serde_json::from_str(&entry.json).map_err(|error| content(error.to_string()))?;
-        return Ok(Document::File(name.to_owned(), Some(record)));
+    if let Some((file, object)) = member(&entry.key) {
+        let path = serde_json::from_str(&entry.json).map_err(|error| content(error.to_string()))?;
+        return Ok(Document::Member { file, object, path });
     }
     let object: Object =
         serde_json::from_str(&entry.json).map_err(|error| content(error.to_string()))?;
@@ -93,13 +91,20 @@ pub(crate) fn read(entry: &Entry) -> Result<Document, DocumentError> {
     Ok(Document::Object(Change::Put(object)))
 }
 
+/// The file and the object that a key is of.
+fn member(key: &str) -> Option<(String, ObjectId)> {
+    let (file, object) = key.strip_prefix(FILES)?.split_once('/')?;
+    Some((file.to_owned(), object.parse().ok()?))
+}
+
 /// Reads what a watch tells.
 pub(crate) fn read_change(change: &StoreChange) -> Result<Document, DocumentError> {
     match change {
         StoreChange::Put(entry) => read(entry),
         StoreChange::Deleted { key, .. } => {
-            if let Some(name) = key.strip_prefix(FILES) {
-                return Ok(Document::File(name.to_owned(), None));
+            if let Some((file, object)) = member(key) {
+                let path = None;
+                return Ok(Document::Member { file, object, path });
             }
             let id: ObjectId = key.parse().map_err(|_| DocumentError::Content {
                 key: key.clone(),
@@ -127,14 +132,17 @@ pub(crate) fn write(document: &Document) -> Op {
             schema: SCHEMA,
             json: value.to_string(),
         },
-        Document::File(name, Some(record)) => Op::Put {
-            key: format!("{FILES}{name}"),
-            schema: SCHEMA,
-            json: serde_json::json!(record).to_string(),
-        },
-        Document::File(name, None) => Op::Delete {
-            key: format!("{FILES}{name}"),
-        },
+        Document::Member { file, object, path } => {
+            let key = format!("{FILES}{file}/{object}");
+            match path {
+                Some(path) => Op::Put {
+                    key,
+                    schema: SCHEMA,
+                    json: serde_json::json!(path).to_string(),
+                },
+                None => Op::Delete { key },
+            }
+        }
     }
 }
 
@@ -145,7 +153,7 @@ impl Document {
     pub(crate) fn object_id(&self) -> Option<ObjectId> {
         match self {
             Document::Object(change) => Some(change.id()),
-            Document::Counter(..) | Document::File(..) => None,
+            Document::Counter(..) | Document::Member { .. } => None,
         }
     }
 }

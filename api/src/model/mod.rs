@@ -7,13 +7,12 @@ pub(crate) mod document;
 pub(crate) mod tunnel_key;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use imbl::OrdMap;
 use weft_store::{Listing, Revision};
 use weft_topology::{Change, Object, ObjectId, Topology};
 
-use document::{Counter, Document, DocumentError, FileRecord};
+use document::{Counter, Document, DocumentError};
 
 /// One version of the topology.
 #[derive(Clone, Debug, Default)]
@@ -25,8 +24,11 @@ pub(crate) struct Model {
     /// The revision that wrote each object last.
     revisions: OrdMap<ObjectId, Revision>,
     counters: OrdMap<Counter, u64>,
-    files: OrdMap<String, Arc<FileRecord>>,
+    files: OrdMap<String, Members>,
 }
+
+/// The objects that a topology file manages, and what it calls them.
+pub(crate) type Members = OrdMap<ObjectId, String>;
 
 /// A document of the store that changed, and the revision that changed it.
 pub(crate) type Changed = (Revision, Document);
@@ -52,7 +54,7 @@ impl Model {
         model.note(&documents, revision);
         let changes = documents.iter().filter_map(|(_, document)| match document {
             Document::Object(change) => Some(change.clone()),
-            Document::Counter(..) | Document::File(..) => None,
+            Document::Counter(..) | Document::Member { .. } => None,
         });
         match self.topology.apply(changes) {
             Ok(applied) => model.topology = applied.topology,
@@ -72,7 +74,7 @@ impl Model {
                         Document::Object(Change::Gone(id)) => {
                             objects.remove(&id);
                         }
-                        Document::Counter(..) | Document::File(..) => {}
+                        Document::Counter(..) | Document::Member { .. } => {}
                     }
                 }
                 model.topology = objects.into_values().collect();
@@ -100,13 +102,13 @@ impl Model {
         self.counters.get(&counter).copied().unwrap_or(0)
     }
 
-    /// What is remembered of a topology file.
-    pub(crate) fn file(&self, name: &str) -> Option<&Arc<FileRecord>> {
+    /// What a topology file manages; `None`: nothing.
+    pub(crate) fn file(&self, name: &str) -> Option<&Members> {
         self.files.get(name)
     }
 
-    /// The topology files that are remembered, by name.
-    pub(crate) fn files(&self) -> impl Iterator<Item = (&String, &Arc<FileRecord>)> {
+    /// The topology files that manage anything, by name.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&String, &Members)> {
         self.files.iter()
     }
 
@@ -123,11 +125,17 @@ impl Model {
                 Document::Counter(counter, value) => {
                     self.counters.insert(*counter, *value);
                 }
-                Document::File(name, Some(record)) => {
-                    self.files.insert(name.clone(), Arc::new(record.clone()));
-                }
-                Document::File(name, None) => {
-                    self.files.remove(name);
+                Document::Member { file, object, path } => {
+                    let mut members = self.files.get(file).cloned().unwrap_or_default();
+                    match path {
+                        Some(path) => members.insert(*object, path.clone()),
+                        None => members.remove(object),
+                    };
+                    if members.is_empty() {
+                        self.files.remove(file);
+                    } else {
+                        self.files.insert(file.clone(), members);
+                    }
                 }
             }
         }

@@ -60,9 +60,9 @@ pub(super) async fn export(State(app): State<App>, call: Call) -> Result<Respons
 /// `GET /files`: the files that are remembered.
 pub(super) async fn list(State(app): State<App>) -> Response {
     let model = app.current();
-    let files = model.files().map(|(name, record)| FileInfo {
+    let files = model.files().map(|(name, members)| FileInfo {
         name: name.clone(),
-        objects: record.objects.len(),
+        objects: members.len(),
     });
     super::answer(&files.collect::<Vec<FileInfo>>())
 }
@@ -71,12 +71,15 @@ pub(super) async fn list(State(app): State<App>) -> Response {
 pub(super) async fn forget(State(app): State<App>, call: Call) -> Result<Response, ApiError> {
     let name = call.args.text("file").to_owned();
     app.write_planned(|model| {
-        if model.file(&name).is_none() {
-            return Err(call.args.unknown("file"));
-        }
+        let members = model.file(&name).ok_or_else(|| call.args.unknown("file"))?;
+        let gone = members.keys().map(|object| Document::Member {
+            file: name.clone(),
+            object: *object,
+            path: None,
+        });
         let planned = Planned {
             changes: Vec::new(),
-            documents: vec![Document::File(name.clone(), None)],
+            documents: gone.collect(),
         };
         Ok((planned, ()))
     })
