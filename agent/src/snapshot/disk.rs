@@ -1,20 +1,32 @@
 //! The snapshot on the host's disk, for the next run: with the service away it is all there is.
+//!
+//! Its first line has a sum over the rest. A file with a changed byte may well be a snapshot, of another policy; and
+//! the watch goes on where the snapshot ends, so nothing would ever put it right.
 
 use std::collections::BTreeSet;
+use std::hash::Hasher;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
 use weft_topology::{Object, ObjectId, Snapshot};
 
 use crate::files::{FileError, read_if_there, write_whole};
 
 /// Version of the file's form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// The file's first line.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    v: u32,
+    /// Of the bytes behind the line.
+    sum: u64,
+}
 
 /// What the file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
-    v: u32,
     /// The store that the revision is of.
     pub store: String,
     /// The revision that the objects are of.
@@ -31,7 +43,6 @@ impl Stored {
     /// What a host knows.
     pub fn new(store: &str, snapshot: &Snapshot, followed: &BTreeSet<ObjectId>) -> Self {
         Self {
-            v: VERSION,
             store: store.to_owned(),
             revision: snapshot.epoch().revision,
             followed: followed.iter().copied().collect(),
@@ -43,33 +54,72 @@ impl Stored {
 
 /// Reads the file, if it is there and is understood: what it says is also with the service.
 pub fn load(path: &Path) -> Option<Stored> {
-    let read = read_if_there(path).map_err(|error| error.to_string());
-    let parsed = read.and_then(|content| {
-        let parse = |content: Vec<u8>| serde_json::from_slice::<Stored>(&content);
-        content.map(parse).transpose().map_err(|e| e.to_string())
-    });
-    match parsed {
-        Ok(Some(stored)) if stored.v == VERSION => Some(stored),
-        Ok(Some(stored)) => {
-            tracing::warn!(path = %path.display(), version = stored.v, "the snapshot on disk has \
-                another form: it is asked for anew");
-            None
-        }
-        Ok(None) => None,
+    let content = match read_if_there(path) {
+        Ok(content) => content?,
         Err(error) => {
-            tracing::warn!(path = %path.display(), error, "the snapshot on disk is not used: it is \
-                asked for anew");
-            None
+            tracing::warn!(%error, "the snapshot on disk is not used: it is asked for anew");
+            return None;
         }
+    };
+    let parsed = parse(&content);
+    if let Err(problem) = &parsed {
+        tracing::warn!(path = %path.display(), problem, "the snapshot on disk is not used: it is asked \
+            for anew");
     }
+    parsed.ok()
+}
+
+fn parse(content: &[u8]) -> Result<Stored, String> {
+    let end = content.iter().position(|byte| *byte == b'\n');
+    let Some((head, rest)) = end.and_then(|end| content.split_at_checked(end + 1)) else {
+        return parse_first_form(content);
+    };
+    let head: Head = serde_json::from_slice(head).map_err(|error| error.to_string())?;
+    if head.v != VERSION {
+        return Err(format!("its form is version {}, want {VERSION}", head.v));
+    }
+    if head.sum != sum(rest) {
+        return Err("it is damaged: its sum is wrong".to_owned());
+    }
+    serde_json::from_slice(rest).map_err(|error| error.to_string())
+}
+
+/// Version 1 had no first line and no sum. The version before this one wrote it: an agent that is upgraded while
+/// the service is away goes on serving.
+fn parse_first_form(content: &[u8]) -> Result<Stored, String> {
+    #[derive(Deserialize)]
+    struct First {
+        v: u32,
+        #[serde(flatten)]
+        stored: Stored,
+    }
+    let first: First = serde_json::from_slice(content).map_err(|error| error.to_string())?;
+    match first.v {
+        1 => Ok(first.stored),
+        other => Err(format!("its form is version {other}, want {VERSION}")),
+    }
+}
+
+fn sum(bytes: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(bytes);
+    hasher.finish()
 }
 
 /// Writes the file, whole or not at all.
 pub fn save(path: &Path, stored: &Stored) -> Result<(), FileError> {
-    let content = serde_json::to_vec(stored).map_err(|error| FileError {
+    let failed = |error: serde_json::Error| FileError {
         attempt: "write",
         path: path.to_owned(),
         source: error.into(),
-    })?;
+    };
+    let rest = serde_json::to_vec(stored).map_err(failed)?;
+    let head = Head {
+        v: VERSION,
+        sum: sum(&rest),
+    };
+    let mut content = serde_json::to_vec(&head).map_err(failed)?;
+    content.push(b'\n');
+    content.extend(rest);
     write_whole(path, &content)
 }

@@ -10,7 +10,7 @@ use weft_tests::site::{Site, mac};
 use weft_tests::vm::Vm;
 use weft_tests::wait;
 
-use super::{LIMIT, share, state};
+use super::{LIMIT, say, share, state};
 
 /// The agent reaches the service by an address of its own, so that it can be cut off alone.
 const AGENTS_WAY: &str = "127.0.0.9";
@@ -135,7 +135,7 @@ fn cut_off_from_the_service_a_host_goes_on_also_after_a_restart_and_then_catches
         wait::until(&format!("the service to have {tap}"), LIMIT, is_so).unwrap();
         assert_eq!(state(&site, tap).as_deref(), Some("active"));
     }
-    println!("cut off for {} s", began.elapsed().as_secs());
+    say(&format!("cut off for {} s", began.elapsed().as_secs()));
 }
 
 fn is_away_of(site: &Site) -> bool {

@@ -19,7 +19,7 @@ use weft_tests::site::{Plugged, Site, mac};
 use weft_tests::wait;
 
 use super::datagram::{Datagram, number_of};
-use super::{LIMIT, datapath, flows, number, share};
+use super::{Ends, LIMIT, datapath, flows, number, say, share};
 use frames::Flood;
 
 /// Flows that a port may have in this test: so few that every flood fills them.
@@ -74,9 +74,8 @@ fn a_flood_of_random_frames_of_flows_and_of_macs_costs_a_neighbour_none_of_its_n
                     }
                 });
             }
-            let seen = new_flows(&mut a.peer, &mut b.peer, &mut ports, length);
-            stop.store(true, Ordering::Relaxed);
-            seen
+            let _ends = Ends(&stop);
+            new_flows(&mut a.peer, &mut b.peer, &mut ports, length)
         });
         victim.peer.drain();
         let kernel = Books::of(&site, &a, &b).since(&before);
@@ -100,7 +99,9 @@ fn a_flood_of_random_frames_of_flows_and_of_macs_costs_a_neighbour_none_of_its_n
         &log[logged..]
     );
     let grown = site.agent.memory().unwrap().saturating_sub(memory);
-    println!("memory: {memory} KiB before, {grown} KiB more after");
+    say(&format!(
+        "memory: {memory} KiB before, {grown} KiB more after"
+    ));
     assert!(grown < GROWTH, "its memory grew by {grown} KiB");
     // All is well again as soon as the flood is over.
     site.reaches(&mut hostile.peer, &mut victim.peer).unwrap();
@@ -137,6 +138,7 @@ fn new_flows(
     let mut datagram = Datagram::new(a.mac, b.mac);
     let (done, sent) = (AtomicBool::new(false), AtomicU64::new(0));
     let mut delays: Vec<Duration> = std::thread::scope(|scope| {
+        let ends = Ends(&done);
         let (done, sent) = (&done, &sent);
         let receiver = scope.spawn(move || {
             let mut delays = Vec::new();
@@ -164,7 +166,7 @@ fn new_flows(
             let due = begin + PACE * number as u32;
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
-        done.store(true, Ordering::Relaxed);
+        drop(ends);
         receiver.join().unwrap()
     });
     delays.sort_unstable();
@@ -293,6 +295,6 @@ fn print(report: &[Value]) {
     let all = json!({ "kernel": kernel.trim(), "runs": report });
     std::fs::write(&file, format!("{all:#}\n")).unwrap();
     for run in report {
-        println!("{run}");
+        say(&run.to_string());
     }
 }

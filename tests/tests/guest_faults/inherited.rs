@@ -10,7 +10,7 @@ use weft_tests::site::{DATAPATH, Site, mac};
 use weft_tests::wait;
 
 use super::datagram::Datagram;
-use super::{LIMIT, datapath, flows, names, number};
+use super::{Ends, LIMIT, datapath, flows, names, number};
 
 fn has_vport(interface: &str) -> bool {
     let vports = datapath().ports().unwrap();
@@ -61,20 +61,11 @@ fn foreign_ports_and_flows_go_and_the_agents_own_stay_with_their_counters() {
                 std::thread::park_timeout(Duration::from_millis(20));
             }
         });
-        let _done = Done(&done);
+        let _ends = Ends(&done);
         meddled_with(&mut site, in_port, to, &own);
     });
     b.peer.drain();
     site.reaches(&mut a.peer, &mut b.peer).unwrap();
-}
-
-/// Ends the sender, however the test ends.
-struct Done<'a>(&'a AtomicBool);
-
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 fn meddled_with(

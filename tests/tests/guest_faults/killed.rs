@@ -13,7 +13,7 @@ use weft_tests::site::{Site, mac};
 use weft_tests::wait;
 
 use super::datagram::{Datagram, number_of};
-use super::{LIMIT, flows, share, state};
+use super::{Ends, LIMIT, flows, say, share, state};
 
 /// Flows in the kernel beside those of the pings.
 const FLOWS: u16 = 10_000;
@@ -38,21 +38,18 @@ fn kills_of_agent_and_service_cost_no_reply_no_flow_and_nothing_that_was_acknowl
     let mut b = site.plug(&network, "tap-b", mac(0x1b)).unwrap();
     site.reaches(&mut b.peer, &mut a.peer).unwrap();
     site.reaches(&mut a.peer, &mut b.peer).unwrap();
-    let began = Instant::now();
     crowd(&site, &mut a.peer, &mut b.peer);
-    println!("{FLOWS} flows made in {} s", began.elapsed().as_secs());
     let before = packets_by_flow();
     assert_eq!(before.len(), usize::from(FLOWS));
     let (stop, rounds) = (AtomicBool::new(false), AtomicU32::new(0));
     let rest = site.rest.clone();
     let (acknowledged, pings) = std::thread::scope(|scope| {
+        let ends = Ends(&stop);
         scope.spawn(|| pings::answer(&mut answerer, &stop));
         let pings = scope.spawn(|| pings::send(&mut pinger, mac(2), &stop));
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
-                let t = Instant::now();
                 send_all(&mut a.peer, &mut b.peer);
-                println!("round {:?}", t.elapsed());
                 rounds.fetch_add(1, Ordering::Relaxed);
                 std::thread::park_timeout(ROUND);
             }
@@ -65,18 +62,13 @@ fn kills_of_agent_and_service_cost_no_reply_no_flow_and_nothing_that_was_acknowl
             }
             acknowledged
         });
-        if kills == 0 {
-            std::thread::sleep(Duration::from_secs(12));
-        }
-        let pid = site.agent.pid().unwrap();
-        println!("{}", weft_tests::command::run(&["bash","-c",&format!("uptime; for t in /proc/{pid}/task/*; do echo $(cat $t/comm) $(cut -d' ' -f14,15 $t/stat); done; sleep 10;  for t in /proc/{pid}/task/*; do echo $(cat $t/comm) $(cut -d' ' -f14,15 $t/stat); done; top -H -b -n1 | head -25")]).unwrap());
         kill_at_random(&mut site, kills, seed);
         let all_back = site.service_is_ready().and_then(|()| site.agent_is_ready());
         let known = rounds.load(Ordering::Relaxed);
         let more = wait::until("another round", LIMIT, || {
             rounds.load(Ordering::Relaxed) > known + 1
         });
-        stop.store(true, Ordering::Relaxed);
+        drop(ends);
         let done = (writer.join().unwrap(), pings.join().unwrap());
         all_back.and(more).map(|()| done).unwrap()
     });
@@ -104,12 +96,12 @@ fn kills_of_agent_and_service_cost_no_reply_no_flow_and_nothing_that_was_acknowl
         assert!(found.is_ok(), "an acknowledged port is gone: {found:?}");
     }
     site.reaches(&mut b.peer, &mut a.peer).unwrap();
-    println!(
+    say(&format!(
         "{kills} kills (WEFT_SEED={seed}): all of {} pings answered, {FLOWS} flows hit by {rounds} packets each, {} \
          acknowledged ports",
         pings.sent,
         acknowledged.len()
-    );
+    ));
 }
 
 /// A packet of every flow.

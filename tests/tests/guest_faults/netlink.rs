@@ -13,7 +13,7 @@ use weft_tests::site::{DATAPATH, Site, mac};
 use weft_tests::wait;
 
 use super::datagram::Datagram;
-use super::{LIMIT, datapath, flows, names, number, state};
+use super::{Ends, LIMIT, datapath, flows, names, number, state};
 
 /// The agent's sockets of a kind, each as small as may be from now on.
 fn shrunk(site: &Site, protocol: u32, hears_news: bool) -> Vec<NetlinkSocket> {
@@ -186,6 +186,7 @@ fn an_interrupted_list_of_interfaces_takes_no_port_away() {
         .collect();
     let (stop, interrupted) = (AtomicBool::new(false), AtomicU32::new(0));
     let mut peer = std::thread::scope(|scope| {
+        let _ends = Ends(&stop);
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 batch(&site, &churn);
@@ -213,9 +214,7 @@ fn an_interrupted_list_of_interfaces_takes_no_port_away() {
             wait::until("an interrupted list", LIMIT, seen)?;
             Peer::open("tap-b", mac(2))
         };
-        let peer = turns();
-        stop.store(true, Ordering::Relaxed);
-        peer.unwrap()
+        turns().unwrap()
     });
     site.reaches(&mut a.peer, &mut peer).unwrap();
     assert_eq!(

@@ -39,10 +39,21 @@ fn a_damaged_file_is_as_good_as_none_and_is_replaced() {
     save(&path, &stored()).unwrap();
     let good = fs::read_to_string(&path).unwrap();
     let unknown = good.replace("\"bridge\"", "\"widget\"");
-    let newer = good.replacen("\"v\":1", "\"v\":2", 1);
-    assert!(unknown != good && newer != good);
+    let newer = good.replacen("\"v\":2", "\"v\":3", 1);
+    // A byte that leaves it a snapshot, of another topology.
+    let other = good.replace("\"blue\"", "\"glue\"");
+    assert!(unknown != good && newer != good && other != good);
     let half = &good[..good.len() / 2];
-    for bad in ["", "{}", "null", "\u{0}\u{0}\u{0}", half, &unknown, &newer] {
+    for bad in [
+        "",
+        "{}",
+        "null",
+        "\u{0}\u{0}\u{0}",
+        half,
+        &unknown,
+        &newer,
+        &other,
+    ] {
         fs::write(&path, bad).unwrap();
         assert_eq!(load(&path), None, "{bad}");
     }
@@ -63,4 +74,23 @@ fn a_write_that_fails_leaves_the_old_content() {
     let path = dir.path().join("gone/snapshot.json");
     let error = save(&path, &stored()).unwrap_err().to_string();
     assert!(error.contains("gone/snapshot.json"), "{error}");
+}
+
+#[test]
+fn a_changed_byte_anywhere_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("snapshot.json");
+    save(&path, &stored()).unwrap();
+    let good = fs::read(&path).unwrap();
+    for place in 0..good.len() {
+        for bit in [1, 0x20] {
+            let mut bad = good.clone();
+            bad[place] ^= bit;
+            fs::write(&path, &bad).unwrap();
+            assert!(
+                load(&path).is_none_or(|found| found == stored()),
+                "byte {place}"
+            );
+        }
+    }
 }
