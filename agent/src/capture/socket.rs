@@ -4,6 +4,8 @@
 //! - *Frames of other interfaces come before the socket is bound*: each frame says its interface, and those of
 //!   others are passed over.
 //! - *The interface goes, and another of its name comes*: the socket is bound to the first one's number.
+//! - *The interface is set down and then deleted*: the kernel says the first alone (ENETDOWN, once), so from then
+//!   on it is looked whether the interface is there, until a frame says that it is up again.
 
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -53,6 +55,8 @@ pub(super) struct PacketSocket {
     lost: u64,
     /// The kernel's count of lost frames, which wraps.
     overflows: u32,
+    /// It was set down; it may be gone since.
+    is_down: bool,
 }
 
 /// A frame as it passed.
@@ -113,6 +117,7 @@ impl PacketSocket {
             control: nix::cmsg_space!([u8; 256]),
             lost: 0,
             overflows: 0,
+            is_down: false,
         })
     }
 
@@ -126,21 +131,23 @@ impl PacketSocket {
         let wait = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
         let mut waited = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
         match poll(&mut waited, wait) {
+            Ok(0) if self.is_down && !self.is_there() => return Err(self.gone()),
             Ok(0) | Err(Errno::EINTR) => return Ok(None),
             Ok(_) => {}
             Err(errno) => return Err(self.error("wait for a frame", errno)),
         }
         match self.read() {
-            Ok(frame) => Ok(frame),
+            Ok(frame) => {
+                self.is_down = false;
+                Ok(frame)
+            }
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
-            Err(Errno::ENETDOWN) if !self.is_there() => Err(CaptureError::Gone {
-                interface: self.interface.clone(),
-            }),
-            // It is down, and may come up again.
-            Err(Errno::ENETDOWN) => Ok(None),
-            Err(Errno::ENXIO | Errno::ENODEV) => Err(CaptureError::Gone {
-                interface: self.interface.clone(),
-            }),
+            // It may come up again.
+            Err(Errno::ENETDOWN) if self.is_there() => {
+                self.is_down = true;
+                Ok(None)
+            }
+            Err(Errno::ENETDOWN | Errno::ENXIO | Errno::ENODEV) => Err(self.gone()),
             Err(errno) => Err(self.error("read a frame", errno)),
         }
     }
@@ -189,6 +196,12 @@ impl PacketSocket {
     fn is_there(&self) -> bool {
         let address = address_of(&self.interface).ok().flatten();
         address.is_some_and(|address| address.ifindex() == self.ifindex)
+    }
+
+    fn gone(&self) -> CaptureError {
+        CaptureError::Gone {
+            interface: self.interface.clone(),
+        }
     }
 
     fn error(&self, attempt: &'static str, errno: Errno) -> CaptureError {
