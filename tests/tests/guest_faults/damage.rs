@@ -114,8 +114,9 @@ fn an_agent_with_damaged_files_asks_anew_passes_over_or_says_what_to_do() {
     site.sync().unwrap();
     site.agent.stop().unwrap();
     let file = |name: &str| site.dir.join("state").join(name);
-    let (snapshot, binding, host_id) = (
+    let (snapshot, counters, binding, host_id) = (
         file("snapshot.json"),
+        file("counters.json"),
         file("bindings/tap-b.json"),
         file("host-id"),
     );
@@ -126,11 +127,15 @@ fn an_agent_with_damaged_files_asks_anew_passes_over_or_says_what_to_do() {
     let counts = json!({
         "v": 1, "starts": 1, "drops": [{ "port": null, "reason": "tagged", "packets": u64::MAX }], "flows": []
     });
-    let others = [counts.to_string().into_bytes(), b"{\"v\":1".to_vec(), vec![0; 99]];
+    let others = [
+        counts.to_string().into_bytes(),
+        b"{\"v\":1".to_vec(),
+        vec![0; 99],
+    ];
     let snapshots = [flipped, whole[..whole.len() / 2].to_vec(), Vec::new()];
-    for (bytes, counters) in snapshots.into_iter().zip(others) {
+    for (bytes, counts) in snapshots.into_iter().zip(others) {
         fs::write(&snapshot, bytes).unwrap();
-        fs::write(file("counters.json"), counters).unwrap();
+        fs::write(&counters, counts).unwrap();
         fs::write(&binding, &damaged_binding).unwrap();
         site.agent.start_again().unwrap();
         site.agent_is_ready().unwrap();
