@@ -25,6 +25,9 @@ pub const FILE: &str = "counters.json";
 /// Version of the file's form.
 const VERSION: u32 = 1;
 
+/// A count beyond this is damage: a thousand million packets a second would take centuries. It leaves room to count on.
+const HIGHEST: u64 = 1 << 62;
+
 /// What was counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accounts {
@@ -124,6 +127,12 @@ impl Accounts {
                 stored.v
             ));
         }
+        let of_drops = stored.drops.iter().map(|drop| drop.packets);
+        let of_flows = stored.flows.iter().map(|(_, packets)| *packets);
+        let mut counts = of_drops.chain(of_flows).chain([stored.starts]);
+        if let Some(count) = counts.find(|&count| count > HIGHEST) {
+            return Err(format!("nobody has counted up to {count}"));
+        }
         let flow = |(ufid, packets): (String, u64)| match ufid.parse() {
             Ok(ufid) => Ok((ufid, packets)),
             Err(_) => Err(format!("'{ufid}' is no id of a flow")),
@@ -199,6 +208,8 @@ mod tests {
             r#"{"v":9,"starts":1,"drops":[],"flows":[]}"#,
             r#"{"v":1,"starts":1,"drops":[],"flows":[["xyz",1]]}"#,
             r#"{"v":1,"starts":-1,"drops":[],"flows":[]}"#,
+            // A count that would overflow at the next packet.
+            r#"{"v":1,"starts":1,"drops":[{"port":null,"reason":"tagged","packets":18446744073709551615}],"flows":[]}"#,
         ] {
             std::fs::write(dir.path().join(FILE), content).unwrap();
             assert_eq!(Accounts::load(dir.path()), Accounts::default(), "{content}");

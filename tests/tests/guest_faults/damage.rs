@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use serde_json::json;
 use weft_tests::cloud;
 use weft_tests::command::program;
 use weft_tests::rest::Rest;
@@ -113,8 +114,9 @@ fn an_agent_with_damaged_files_asks_anew_passes_over_or_says_what_to_do() {
     site.sync().unwrap();
     site.agent.stop().unwrap();
     let file = |name: &str| site.dir.join("state").join(name);
-    let (snapshot, binding, host_id) = (
+    let (snapshot, counters, binding, host_id) = (
         file("snapshot.json"),
+        file("counters.json"),
         file("bindings/tap-b.json"),
         file("host-id"),
     );
@@ -122,8 +124,18 @@ fn an_agent_with_damaged_files_asks_anew_passes_over_or_says_what_to_do() {
     let mut flipped = whole.clone();
     flipped.iter_mut().step_by(61).for_each(|byte| *byte ^= 4);
     let damaged_binding = b"{\"v\":1,\"interface\":\"tap-b".to_vec();
-    for bytes in [flipped, whole[..whole.len() / 2].to_vec(), Vec::new()] {
+    let counts = json!({
+        "v": 1, "starts": 1, "drops": [{ "port": null, "reason": "tagged", "packets": u64::MAX }], "flows": []
+    });
+    let others = [
+        counts.to_string().into_bytes(),
+        b"{\"v\":1".to_vec(),
+        vec![0; 99],
+    ];
+    let snapshots = [flipped, whole[..whole.len() / 2].to_vec(), Vec::new()];
+    for (bytes, counts) in snapshots.into_iter().zip(others) {
         fs::write(&snapshot, bytes).unwrap();
+        fs::write(&counters, counts).unwrap();
         fs::write(&binding, &damaged_binding).unwrap();
         site.agent.start_again().unwrap();
         site.agent_is_ready().unwrap();
@@ -142,6 +154,7 @@ fn an_agent_with_damaged_files_asks_anew_passes_over_or_says_what_to_do() {
     let log = site.agent.log();
     assert!(log.contains("the snapshot on disk is not used"), "{log}");
     assert!(log.contains("a binding's file is damaged"), "{log}");
+    assert!(log.contains("counters of drops begin anew"), "{log}");
     site.agent.start_again().unwrap();
     site.agent_is_ready().unwrap();
     site.reaches(&mut a.peer, &mut b.peer).unwrap();

@@ -29,7 +29,7 @@ const MACS: usize = 4_096;
 /// Every packet of the neighbour's is a flow of its own.
 const CONFIG: &str = "[debug]\nexact_flows = true\n[limits]\nflows_per_port = 4000\n";
 /// The neighbour opens a flow so often.
-const PACE: Duration = Duration::from_millis(4);
+const PACE: Duration = Duration::from_millis(10);
 /// How much the agent's memory may grow, in KiB: the flows of all ports and what is being written.
 const GROWTH: u64 = 96 << 10;
 /// How much it may log, in bytes, whatever the flood.
@@ -37,7 +37,7 @@ const LOG: usize = 64 << 10;
 
 #[test]
 fn a_flood_of_random_frames_of_flows_and_of_macs_costs_a_neighbour_none_of_its_new_flows_in_weft() {
-    let length = Duration::from_secs(share("WEFT_HOSTILE_SECONDS", 4));
+    let length = Duration::from_secs(share("WEFT_HOSTILE_SECONDS", 3));
     let mut site = Site::start_with("hostile", CONFIG).unwrap();
     let theirs = site.network("hostile").unwrap();
     let ours = cloud::network(&site.rest, "neighbours", "10.1.0").unwrap();
