@@ -73,8 +73,8 @@ pub enum Op<'a> {
         /// Whether it may be there.
         mode: PutMode,
     },
-    /// Replaces the actions of a flow that is there; its statistics go on. Answers with what they were
-    /// when the actions changed ([`OpReply::Stats`]).
+    /// Replaces the actions of a flow that is there. Answers with its statistics up to then
+    /// ([`OpReply::Stats`]).
     SetActions {
         /// Its id.
         ufid: Ufid,
@@ -85,6 +85,8 @@ pub enum Op<'a> {
         mask: &'a FlowMask,
         /// What happens to its packets from now on.
         actions: &'a [Action],
+        /// Whether its statistics begin again at nothing (`OVS_FLOW_ATTR_CLEAR`) or go on.
+        anew: bool,
     },
     /// Deletes a flow; answers with its last statistics ([`OpReply::Stats`]).
     Delete {

@@ -79,20 +79,15 @@ impl Worker {
         };
         self.table.insert(ufid, new);
         if becomes_drop {
-            // As everywhere, a drop begins as a flow of its own.
+            // As everywhere, of a flow that drops the kernel counts nothing but drops.
             self.reborn.insert(ufid, self.now());
-            let seen = found.stats;
-            self.batch.push(Write::Delete {
-                ufid,
-                seen,
-                drops: None,
-            });
-            self.batch.push(Write::Put(ufid));
-        } else if changed {
+        }
+        if changed {
             self.batch.push(Write::SetActions {
                 ufid,
                 seen: found.stats,
                 drops: None,
+                anew: becomes_drop,
             });
         }
         self.tally.count(Counter::FlowsAdopted);

@@ -17,12 +17,13 @@ use crate::flows::table::FlowTable;
 pub(super) enum Write {
     /// Put the flow that stands in the table.
     Put(Ufid),
-    /// Replace the actions by those in the table; what the flow had seen when last looked at, and whose
-    /// drops its packets were until now.
+    /// Replace the actions by those in the table; what the flow had seen when last looked at, whose drops
+    /// its packets were until now, and whether the kernel counts anew from now on.
     SetActions {
         ufid: Ufid,
         seen: FlowStats,
         drops: Option<DropsOf>,
+        anew: bool,
     },
     /// Delete a flow; what it had seen when last looked at, and whose drops its packets are.
     Delete {
@@ -133,13 +134,14 @@ impl Batch {
                     mode: PutMode::Create,
                 }
             }
-            Write::SetActions { ufid, .. } => {
+            Write::SetActions { ufid, anew, .. } => {
                 let flow = table.get(*ufid)?;
                 Op::SetActions {
                     ufid: *ufid,
                     key: &flow.key,
                     mask: &flow.mask,
                     actions: &flow.actions,
+                    anew: *anew,
                 }
             }
             Write::Delete { ufid, .. } => Op::Delete { ufid: *ufid },

@@ -134,17 +134,21 @@ impl Worker {
             set_pid(self.table.actions_mut(ufid).unwrap_or_default(), pid);
             tracing::trace!(%ufid, %was, reason = %outcome.reason, "flow changed in place");
         }
-        if !was.is_drop() && outcome.reason.is_drop() {
-            // A drop begins as a flow of its own: all that the kernel counts for it was dropped, so that the
-            // next run of the agent can go on counting (crate::accounts). Nothing is lost in between: what
-            // comes up is dropped here.
+        // Of a flow that drops the kernel counts nothing but drops, so that the next run of the agent can go on
+        // counting (crate::accounts).
+        let anew = !was.is_drop() && outcome.reason.is_drop();
+        if anew {
             let now = self.now();
             self.table.begin_anew(ufid, now);
             self.reborn.insert(ufid, now);
-            self.batch.push(Write::Delete { ufid, seen, drops });
-            self.batch.push(Write::Put(ufid));
-        } else if !same_actions || recount {
-            self.batch.push(Write::SetActions { ufid, seen, drops });
+        }
+        if !same_actions || recount {
+            self.batch.push(Write::SetActions {
+                ufid,
+                seen,
+                drops,
+                anew,
+            });
         }
         self.scratch.recycle(outcome);
     }

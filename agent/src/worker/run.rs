@@ -50,8 +50,8 @@ pub(super) struct Worker {
     pub(super) asked: HashSet<ObjectId>,
     /// Flows deleted since the dump in progress began: the dump may still name them.
     pub(super) deleted: HashSet<Ufid>,
-    /// Flows that were put under an id that another one had until then, and when: a dump may still tell of
-    /// that one.
+    /// Flows that began to count anew, under the id that they or another one had until then, and when: a dump
+    /// may still tell of the time before.
     pub(super) reborn: HashMap<Ufid, Time>,
     /// The number of the dump in progress, or of the last one.
     pub(super) dump: u32,
@@ -263,12 +263,20 @@ impl Worker {
     fn written(&mut self, write: Write, result: Result<OpReply, Error>) {
         match (write, result) {
             (Write::Put(_), Ok(_)) => self.tally.count(Counter::FlowsPut),
-            (Write::SetActions { ufid, seen, drops }, Ok(reply)) => {
+            (
+                Write::SetActions {
+                    ufid,
+                    seen,
+                    drops,
+                    anew,
+                },
+                Ok(reply),
+            ) => {
                 self.tally.count(Counter::FlowsChanged);
                 if let OpReply::Stats(last) = reply {
                     self.count_drops(drops, seen, last);
                     if let Some(seen) = self.table.stats_mut(ufid) {
-                        *seen = last;
+                        *seen = if anew { FlowStats::default() } else { last };
                     }
                 }
             }
@@ -287,13 +295,19 @@ impl Worker {
                     ufid,
                     seen: FlowStats::default(),
                     drops: None,
+                    anew: false,
                 });
             }
             (Write::Put(ufid), Err(error)) => self.refused(ufid, &error),
             (Write::SetActions { ufid, .. }, Err(error @ Error::NotFound { .. })) => {
                 self.refused(ufid, &error);
             }
-            (Write::SetActions { ufid, seen, drops }, Err(error)) => {
+            (
+                Write::SetActions {
+                    ufid, seen, drops, ..
+                },
+                Err(error),
+            ) => {
                 // The kernel keeps it with the actions that it had, which are wrong.
                 self.refused(ufid, &error);
                 self.batch.push(Write::Delete { ufid, seen, drops });

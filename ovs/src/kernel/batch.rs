@@ -181,7 +181,8 @@ fn encode(op: &Op<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
             key,
             mask,
             actions,
-        } => flow::encode_change(ufid, (key, mask, actions), out),
+            anew,
+        } => flow::encode_change(ufid, (key, mask, actions), anew, out),
         Op::Delete { ufid } => {
             flow::encode_briefly(ufid, out);
             Ok(())

@@ -36,10 +36,14 @@ pub(super) fn encode(
 pub(super) fn encode_change(
     ufid: Ufid,
     (key, mask, actions): (&FlowKey, &FlowMask, &[Action]),
+    anew: bool,
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
     let (key, mask) = to_check_actions(key, mask);
     encode(ufid, (&key, &mask, actions), out)?;
+    if anew {
+        out.put_flag(flow::CLEAR);
+    }
     encode_brief_answer(out);
     Ok(())
 }

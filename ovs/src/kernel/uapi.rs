@@ -64,6 +64,7 @@ pub(crate) mod flow {
     pub(crate) const STATS: u16 = 3;
     pub(crate) const TCP_FLAGS: u16 = 4;
     pub(crate) const USED: u16 = 5;
+    pub(crate) const CLEAR: u16 = 6;
     pub(crate) const MASK: u16 = 7;
     pub(crate) const PROBE: u16 = 8;
     pub(crate) const UFID: u16 = 9;

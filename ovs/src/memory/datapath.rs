@@ -185,12 +185,17 @@ impl State {
                 key,
                 mask,
                 actions,
+                anew,
             } => {
                 let kept = Kept::change(key, mask, actions).map_err(|it| wrong(self, it))?;
                 match self.table.named_mut(ufid) {
                     Some(entry) => {
                         entry.actions = kept.actions.into();
-                        return Ok(OpReply::Stats(entry.stats(now)));
+                        let until_now = entry.stats(now);
+                        if anew {
+                            entry.clear();
+                        }
+                        return Ok(OpReply::Stats(until_now));
                     }
                     None => return Err(failed(self, Errno::ENOENT)),
                 }

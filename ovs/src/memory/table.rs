@@ -205,6 +205,14 @@ impl Entry {
         self.used = Some(now);
     }
 
+    /// Counts from nothing again.
+    pub(super) fn clear(&mut self) {
+        self.packets = 0;
+        self.bytes = 0;
+        self.tcp_flags = 0;
+        self.used = None;
+    }
+
     pub(super) fn stats(&self, now: Duration) -> FlowStats {
         FlowStats {
             packets: self.packets,

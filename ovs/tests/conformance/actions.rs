@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use weft_flow::{Field, parse_actions};
-use weft_ovs::{Error, FlowStats, Op, UpcallKind};
+use weft_ovs::{Error, FlowStats, Op, OpReply, UpcallKind};
 
 use super::frames::{ONE, TWO, tagged, tcp, udp};
 use super::{Bench, apply, put, upcall};
@@ -133,6 +133,31 @@ pub(crate) fn statistics_count_packets_bytes_and_flags(bench: &mut dyn Bench) {
     assert!(seen.idle.is_some());
     let info = bench.datapath().info().unwrap();
     assert_eq!((info.hits, info.missed, info.masks), (3, 0, 1));
+}
+
+pub(crate) fn a_change_may_begin_to_count_anew_and_says_what_was_counted(bench: &mut dyn Bench) {
+    let (one, two) = two_ports(bench);
+    let line = put(bench, &format!("{ANY},eth_type(0x0800),ipv4(proto=6)"), "2");
+    let frame = tcp(4000, 80, 0x12).frame();
+    for (anew, before) in [(false, 1), (true, 2), (true, 1), (false, 1), (true, 2)] {
+        bench.send(one, &frame);
+        assert_eq!(bench.receive(two), frame);
+        let change = Op::SetActions {
+            ufid: line.ufid,
+            key: &line.key,
+            mask: &line.mask,
+            actions: &line.actions,
+            anew,
+        };
+        let OpReply::Stats(until_now) = apply(bench, change).unwrap() else {
+            panic!("a change says what the flow had seen");
+        };
+        assert_eq!((until_now.packets, until_now.tcp_flags), (before, 0x12));
+        let after = bench.datapath().flow(line.ufid).unwrap().unwrap();
+        let rest = if anew { FlowStats::default() } else { until_now };
+        assert_eq!(after.stats.packets, rest.packets, "{anew}");
+        assert_eq!(after.stats.idle.is_some(), !anew);
+    }
 }
 
 pub(crate) fn execute_uses_the_keys_metadata(bench: &mut dyn Bench) {

@@ -101,6 +101,7 @@ pub(crate) fn a_flow_is_changed_by_what_a_dump_shows_of_it(bench: &mut dyn Bench
             key: &found.key,
             mask: &found.mask,
             actions: &actions,
+            anew: false,
         };
         let changed = apply(bench, change);
         changed.unwrap_or_else(|error| panic!("{matches}: {error}"));

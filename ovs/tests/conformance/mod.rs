@@ -127,6 +127,7 @@ macro_rules! scenarios {
             recirculation_looks_the_changed_packet_up_again
             userspace_says_the_key_as_it_is
             statistics_count_packets_bytes_and_flags
+            a_change_may_begin_to_count_anew_and_says_what_was_counted
             execute_uses_the_keys_metadata
             a_connection_is_new_until_it_is_answered
             a_translation_is_undone_for_answers

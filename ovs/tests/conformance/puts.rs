@@ -83,6 +83,7 @@ pub(crate) fn a_changed_put_must_repeat_the_masked_key(bench: &mut dyn Bench) {
         key: &spare_bits.key,
         mask: &spare_bits.mask,
         actions: &spare_bits.actions,
+        anew: false,
     };
     apply(bench, change).unwrap();
     assert_eq!(actions(bench), [Action::Output(3)]);
@@ -186,6 +187,7 @@ pub(crate) fn changes_and_deletions_need_a_flow(bench: &mut dyn Bench) {
         key: &line.key,
         mask: &line.mask,
         actions: &line.actions,
+        anew: false,
     };
     for op in [change, Op::Delete { ufid: line.ufid }] {
         let error = apply(bench, op).unwrap_err();

@@ -46,6 +46,7 @@ fn a_flow_carries_packets_and_counts_them_also_after_its_actions_changed() {
         key: &flow.key,
         mask: &flow.mask,
         actions: &back,
+        anew: false,
     };
     let OpReply::Stats(until_now) = apply(&mut datapath, change).unwrap() else {
         panic!("a change says what the flow had seen");

@@ -14,6 +14,7 @@ fn change_actions(stage: &Stage, flow: &DumpedFlow, actions: &[Action]) {
         key: &flow.key,
         mask: &flow.mask,
         actions,
+        anew: false,
     };
     let mut results = Vec::new();
     stage.datapath.clone().apply(&[op], &mut results);
