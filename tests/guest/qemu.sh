@@ -7,7 +7,9 @@
 accelerator=${WEFT_GUEST_ACCEL:-tcg,thread=single}
 
 # What a guest does not need at boot, a fifth of its time: self-tests of ciphers, signatures of modules, and security modules. None of it is on a packet's way.
+# norandmaps: a program that starts at another address each time is translated anew by QEMU each time, which is most of what a short one costs.
 quick_boot=(
+  norandmaps
   mitigations=off nokaslr tsc=reliable no_timer_check rcupdate.rcu_expedited=1 random.trust_cpu=on audit=0 lsm=
   cryptomgr.notests=1
   initcall_blacklist=jent_mod_init,crypto_kdf108_init,init_encrypted,load_system_certificate_list,bpf_tcp_ca_kfunc_init,bpf_dummy_struct_ops_init

@@ -17,6 +17,7 @@ pub mod netlink;
 pub mod packages;
 pub mod peer;
 pub mod rest;
+pub mod share;
 pub mod site;
 pub mod stream;
 pub mod vm;

@@ -154,7 +154,11 @@ pub(crate) fn a_change_may_begin_to_count_anew_and_says_what_was_counted(bench: 
         };
         assert_eq!((until_now.packets, until_now.tcp_flags), (before, 0x12));
         let after = bench.datapath().flow(line.ufid).unwrap().unwrap();
-        let rest = if anew { FlowStats::default() } else { until_now };
+        let rest = if anew {
+            FlowStats::default()
+        } else {
+            until_now
+        };
         assert_eq!(after.stats.packets, rest.packets, "{anew}");
         assert_eq!(after.stats.idle.is_some(), !anew);
     }

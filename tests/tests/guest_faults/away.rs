@@ -6,11 +6,12 @@ use weft_tests::cloud;
 use weft_tests::command::run;
 use weft_tests::host::status;
 use weft_tests::peer::Peer;
+use weft_tests::share::share;
 use weft_tests::site::{Site, mac};
 use weft_tests::vm::Vm;
 use weft_tests::wait;
 
-use super::{LIMIT, say, share, state};
+use super::{LIMIT, say, state};
 
 /// The agent reaches the service by an address of its own, so that it can be cut off alone.
 const AGENTS_WAY: &str = "127.0.0.9";

@@ -15,11 +15,12 @@ use weft_ovs::Datapath;
 use weft_tests::cloud;
 use weft_tests::netlink::NetlinkSocket;
 use weft_tests::peer::Peer;
+use weft_tests::share::share;
 use weft_tests::site::{Plugged, Site, mac};
 use weft_tests::wait;
 
 use super::datagram::{Datagram, number_of};
-use super::{Ends, LIMIT, datapath, flows, number, say, share};
+use super::{Ends, LIMIT, datapath, flows, number, say};
 use frames::Flood;
 
 /// Flows that a port may have in this test: so few that every flood fills them.

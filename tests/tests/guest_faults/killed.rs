@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use weft_flow::{Field, Ufid};
 use weft_tests::cloud;
 use weft_tests::peer::Peer;
+use weft_tests::share::share;
 use weft_tests::site::{Site, mac};
 use weft_tests::wait;
 
 use super::datagram::{Datagram, number_of};
-use super::{Ends, LIMIT, flows, say, share, state};
+use super::{Ends, LIMIT, flows, say, state};
 
 /// Flows in the kernel beside those of the pings.
 const FLOWS: u16 = 10_000;

@@ -45,15 +45,6 @@ impl Drop for Ends<'_> {
     }
 }
 
-/// How often, or how long: from the environment, else as much as `make test` has time for.
-fn share(variable: &str, default: u64) -> u64 {
-    let asked = std::env::var(variable).ok().filter(|text| !text.is_empty());
-    asked.map_or(default, |text| {
-        text.parse()
-            .unwrap_or_else(|_| panic!("{variable}={text}: want a number"))
-    })
-}
-
 /// The state of an interface's binding.
 fn state(site: &Site, interface: &str) -> Option<String> {
     let bindings = site.weft_json(&["show", "bindings"]).ok()?;
