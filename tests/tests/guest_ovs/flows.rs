@@ -60,10 +60,12 @@ fn a_flow_carries_packets_and_counts_them_also_after_its_actions_changed() {
     let found = datapath.flow(flow.ufid()).unwrap().unwrap();
     assert_eq!(found.actions, back);
     assert_eq!(found.stats.packets, 2);
+    let dumped = dump(&mut datapath);
+    let stats_of_now = dumped[0].stats;
     assert_eq!(
-        dump(&mut datapath),
-        vec![DumpedFlow {
-            stats: dump(&mut datapath)[0].stats,
+        dumped,
+        [DumpedFlow {
+            stats: stats_of_now,
             ..found
         }]
     );
