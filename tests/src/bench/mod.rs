@@ -19,6 +19,7 @@ pub mod case;
 mod dhcp;
 mod frames;
 pub mod pair;
+pub mod processors;
 pub mod report;
 pub mod subject;
 mod traffic;

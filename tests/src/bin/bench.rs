@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use weft_tests::bench::case::{flows, hits, plug, size};
 use weft_tests::bench::report::Report;
+use weft_tests::bench::subject::bound;
 use weft_tests::demo::report::say;
 
 /// A question.
@@ -31,6 +32,12 @@ struct Cli {
     /// Only these cases.
     #[arg(long = "case", value_name = "CASE")]
     cases: Vec<Case>,
+    /// Of the flows, only this subject (bound, weft or ovs), for a profiler to look at.
+    #[arg(long, value_name = "SUBJECT")]
+    only: Option<String>,
+    /// Is the bound's loop, which the bench starts.
+    #[arg(long, hide = true)]
+    answer: bool,
     /// Where the figures go, as JSON.
     #[arg(long, default_value = "target/bench/results.json")]
     results: PathBuf,
@@ -42,7 +49,11 @@ fn main() -> ExitCode {
         say("weft-bench: runs in the test guest, whose network it changes: type `make bench`");
         return ExitCode::from(2);
     }
-    match measure(&cli) {
+    let done = match cli.answer {
+        true => bound::serve(),
+        false => measure(&cli),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("weft-bench: {error:#}"));
@@ -62,7 +73,7 @@ fn measure(cli: &Cli) -> Result<()> {
     let wanted = |case| cli.cases.is_empty() || cli.cases.contains(&case);
     for &case in Case::value_variants() {
         if wanted(case) {
-            run(case, &mut report, cli.runs)?;
+            run(case, &mut report, cli)?;
         }
     }
     if let Some(folder) = cli.results.parent() {
@@ -73,11 +84,12 @@ fn measure(cli: &Cli) -> Result<()> {
     Ok(())
 }
 
-fn run(case: Case, report: &mut Report, runs: u32) -> Result<()> {
+fn run(case: Case, report: &mut Report, cli: &Cli) -> Result<()> {
+    let runs = cli.runs;
     match case {
         Case::Flows => {
             say("(a) new flows a second, (b) the first packet of one");
-            flows::run(report, runs)
+            flows::run(report, runs, cli.only.as_deref())
         }
         Case::Plug => {
             say("(c) from a plug to an active port, and to an address");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
+use crate::bench::processors::{Part, run_as};
 use crate::bench::report::Report;
 use crate::bench::subject::{Bound, Masks, Ovs, Subject, Weft};
 use crate::bench::traffic::{Connections, introduce, one_by_one, stream};
@@ -24,13 +25,22 @@ struct Samples {
     delays: Vec<f64>,
 }
 
-/// Runs both questions so many times, the subjects in turn.
-pub fn run(report: &mut Report, runs: u32) -> Result<()> {
-    let mut subjects: Vec<Box<dyn Subject>> = vec![
-        Box::new(Bound::start()?),
-        Box::new(Weft::start(Masks::Exact)?),
-        Box::new(Ovs::start(Masks::Exact)?),
-    ];
+/// Runs both questions so many times, the subjects in turn; or one of them alone.
+pub fn run(report: &mut Report, runs: u32, only: Option<&str>) -> Result<()> {
+    let is_wanted = |name: &str| only.is_none_or(|only| only == name);
+    let mut subjects: Vec<Box<dyn Subject>> = Vec::new();
+    run_as(Part::Subject)?;
+    if is_wanted("bound") {
+        subjects.push(Box::new(Bound::start()?));
+    }
+    if is_wanted("weft") {
+        subjects.push(Box::new(Weft::start(Masks::Exact)?));
+    }
+    if is_wanted("ovs") {
+        subjects.push(Box::new(Ovs::start(Masks::Exact)?));
+    }
+    ensure!(!subjects.is_empty(), "the subjects are bound, weft and ovs");
+    run_as(Part::Traffic)?;
     let mut samples: Vec<Samples> = subjects.iter().map(|_| Samples::default()).collect();
     // No connection is ever used twice.
     let mut next = 0;

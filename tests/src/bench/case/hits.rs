@@ -4,6 +4,7 @@
 use anyhow::{Result, ensure};
 use weft_ovs::{KernelDatapath, OpenMode};
 
+use crate::bench::processors::{Part, run_as};
 use crate::bench::report::Report;
 use crate::bench::subject::{Hand, Masks, Subject, Weft};
 use crate::bench::traffic::{Connections, introduce, stream};
@@ -19,8 +20,10 @@ const ENOUGH: f64 = 0.95;
 
 /// Runs it so many times, the two in turn.
 pub fn run(report: &mut Report, runs: u32) -> Result<()> {
+    run_as(Part::Subject)?;
     let mut weft = Weft::start(Masks::Wide)?;
     let mut hand = Hand::start()?;
+    run_as(Part::Traffic)?;
     let (mut weft_rates, mut hand_rates) = (Vec::new(), Vec::new());
     for run in 0..=runs {
         introduce(weft.pair())?;

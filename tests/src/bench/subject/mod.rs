@@ -1,6 +1,6 @@
 //! What is measured: something that answers upcalls, with two machines on it.
 
-mod bound;
+pub mod bound;
 mod hand;
 mod messages;
 mod netlink;
