@@ -1,6 +1,8 @@
 //! The workers between a source of upcalls that never tires and a datapath that takes all and keeps nothing:
 //! what is left is what the agent itself does for a packet.
 
+#![allow(clippy::unwrap_used, reason = "a bench fails by panicking")]
+
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -85,9 +85,11 @@ fn a_change_of_1_of_many_ports_with_all_their_flows_writes_only_that_ports_flows
         scope.spawn(move || all_talk(peers, &stop));
         let pairs = u64::from(ports()) * u64::from(ports() - 1);
         // And no other: those of the greetings leave by and by, which would be writes, too.
-        wait::until("just a flow for each pair", Duration::from_secs(300), || {
-            status(&site.socket()).is_ok_and(|status| status["flows"].as_u64() == Some(pairs))
-        })
+        wait::until(
+            "just a flow for each pair",
+            Duration::from_secs(300),
+            || status(&site.socket()).is_ok_and(|status| status["flows"].as_u64() == Some(pairs)),
+        )
         .unwrap();
         change_one(&site, &ids[17], pairs);
     });
