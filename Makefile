@@ -10,7 +10,7 @@ PREFIX ?= /usr
 PROFILE ?= release
 
 .PHONY: help demo test test-plain test-netns test-guest test-powercut test-packages test-clients test-long bench lint
-.PHONY: install deb build build-dev build-release man recordings
+.PHONY: linker install deb build build-dev build-release man recordings
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ demo: build ## VMs on a hypervisor come up, get addresses and talk (KEEP=1: leav
 
 test: test-plain test-netns test-guest test-powercut test-packages ## every test: plain, netns and guest lanes, a power cut, the packages
 
-test-plain: ## tests that need no privileges
+test-plain: | linker ## tests that need no privileges
 	@tests/lanes/plain
 
 test-netns: build ## tests that need root and network namespaces
@@ -56,12 +56,15 @@ recordings: ## record the protocol of today's code (ROLL=1 first: what was recor
 bench: ## figures beside a bound and beside Open vSwitch, and which expectations they meet (KERNEL=6.12 RUNS=5 CASE=)
 	@tests/lanes/bench
 
+linker:
+	@tests/lanes/have cc=gcc ld=binutils
+
 lint: ## formatting and warnings
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-build build-dev:
+build build-dev: | linker
 	@$(CARGO) build --workspace --all-targets
 
-build-release:
+build-release: | linker
 	@$(CARGO) build --release --bins
