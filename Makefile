@@ -57,7 +57,7 @@ bench: ## figures beside a bound and beside Open vSwitch, and which expectations
 	@tests/lanes/bench
 
 linker:
-	@tests/lanes/have cc=gcc ld=binutils
+	@tests/lanes/have cc=gcc+libc6-dev
 
 lint: ## formatting and warnings
 	$(CARGO) fmt --all --check
