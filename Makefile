@@ -18,7 +18,8 @@ help: ## list the targets
 demo: build ## VMs on a hypervisor come up, get addresses and talk (KEEP=1: leaves a shell in the running system)
 	@tests/lanes/demo $(if $(KEEP),--keep)
 
-test: test-plain test-netns test-guest test-powercut test-packages ## every test: plain, netns and guest lanes, a power cut, the packages
+test: test-plain test-netns build ## every test: plain, netns and guest lanes, a power cut, the packages
+	@tests/lanes/guests
 
 test-plain: | linker ## tests that need no privileges
 	@tests/lanes/plain
@@ -41,7 +42,8 @@ test-clients: build ## the real python-midonetclient against the service (fetche
 test-long: build ## what takes longer than a landing may: many more cases
 	@tests/lanes/long
 
-install: build-$(PROFILE) ## programs, units and settings into this system (DESTDIR=, PREFIX=/usr, PROFILE=release)
+install: ## programs, units and settings into this system (DESTDIR=, PREFIX=/usr, PROFILE=release)
+	@[ -x target/$(if $(filter dev,$(PROFILE)),debug,release)/weft-agent ] || $(MAKE) build-$(PROFILE)
 	@PREFIX='$(PREFIX)' PROFILE='$(PROFILE)' packaging/install '$(DESTDIR)'
 
 deb: build-$(PROFILE) ## Debian packages in target/deb (PROFILE=release; VERSION= of its own)

@@ -56,7 +56,9 @@ fn put_in_place(path: &Path, content: &[u8], lasting: bool) -> Result<(), FileEr
         WRITES.fetch_add(1, Ordering::Relaxed)
     ));
     let sync = |file: File| if lasting { file.sync_all() } else { Ok(()) };
-    let written = File::create(&fresh)
+    // Never through a link that somebody has put there.
+    let _ = fs::remove_file(&fresh);
+    let written = File::create_new(&fresh)
         .and_then(|mut file| file.write_all(content).and_then(|()| sync(file)))
         .and_then(|()| fs::rename(&fresh, path))
         .and_then(|()| sync(File::open(folder)?));
@@ -89,6 +91,33 @@ pub fn remove_if_there(path: &Path) -> Result<(), FileError> {
         }),
         _ => Ok(()),
     }
+}
+
+/// Removes what writes left whose program was killed in their midst. What cannot be removed stays.
+pub fn clear_unfinished(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.filter_map(Result::ok) {
+        let is_left = entry
+            .file_name()
+            .to_str()
+            .and_then(writer)
+            .is_some_and(|pid| {
+                pid != std::process::id() && !Path::new(&format!("/proc/{pid}")).exists()
+            });
+        if is_left && fs::remove_file(entry.path()).is_ok() {
+            tracing::info!(file = %entry.path().display(), "a write that was broken off is removed");
+        }
+    }
+}
+
+/// The process whose unfinished file has this name: `.NAME.PID.COUNT`.
+fn writer(name: &str) -> Option<u32> {
+    let (rest, count) = name.strip_prefix('.')?.rsplit_once('.')?;
+    let (_, pid) = rest.rsplit_once('.')?;
+    count.parse::<u64>().ok()?;
+    pid.parse().ok()
 }
 
 /// Makes a directory and those above it.
@@ -128,6 +157,28 @@ mod tests {
         });
         assert!(contents.contains(&fs::read(&path).unwrap()));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_program_had_begun_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        // No process has such a number (PID_MAX_LIMIT is 2^22).
+        let left = ".snapshot.json.4194305.7";
+        let running = format!(".snapshot.json.{}.7", std::process::id());
+        let others = [
+            "snapshot.json",
+            ".hidden",
+            ".a.b.c",
+            "tap.4194305.7",
+            &running,
+        ];
+        for name in others.iter().chain([&left]) {
+            fs::write(dir.path().join(name), b"x").unwrap();
+        }
+        clear_unfinished(dir.path());
+        assert!(!dir.path().join(left).exists());
+        assert!(others.iter().all(|name| dir.path().join(name).exists()));
+        clear_unfinished(&dir.path().join("absent"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use weft_agent::lock::Locks;
 use weft_agent::supervision::Supervision;
 use weft_agent::{files, metrics, purge, worker};
 use weft_observe::logs::Logs;
+use weft_wire::plug_file::FOLDER;
 
 /// After SIGTERM, what has not ended by then is left behind.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -55,6 +56,9 @@ fn run(cli: &Cli, config: &Config) -> Result<()> {
     files::make_dir(&config.state_dir)?;
     files::make_dir(&config.run_dir)?;
     let _locks = Locks::take(&config.state_dir, &config.run_dir, &config.datapath)?;
+    for folder in [config.state_dir.clone(), config.state_dir.join(FOLDER)] {
+        files::clear_unfinished(&folder);
+    }
     if cli.purge {
         purge::purge(config)?;
         tracing::info!(datapath = config.datapath, "datapath and state are removed");

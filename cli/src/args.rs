@@ -16,18 +16,12 @@ use crate::verbs::{capture, top};
 #[derive(Debug, Parser)]
 #[command(name = "weft", version)]
 pub struct Cli {
-    /// The topology service.
+    /// The topology service [default: http://127.0.0.1:8181/midonet-api].
     #[arg(long, value_name = "URL", env = "WEFT_API")]
-    #[arg(default_value = "http://127.0.0.1:8181/midonet-api")]
-    pub api: String,
-    /// The control socket of this host's agent.
-    #[arg(
-        long,
-        value_name = "PATH",
-        env = "WEFT_SOCKET",
-        default_value = "/run/weft/agent.sock"
-    )]
-    pub socket: PathBuf,
+    pub api: Option<String>,
+    /// The control socket of this host's agent [default: /run/weft/agent.sock].
+    #[arg(long, value_name = "PATH", env = "WEFT_SOCKET")]
+    pub socket: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -78,7 +72,7 @@ pub enum Verb {
     /// Looks at the kernel, connection tracking, disks, clocks and programs beside Weft, and asks the agent and
     /// the service; it needs neither of them to run. As root it sees more. Exit status 1 if a check fails.
     Doctor {
-        /// The agent's configuration file, for its directories.
+        /// The agent's configuration file: where its socket and its state are, and which service it asks.
         #[arg(long, value_name = "FILE", default_value = "/etc/weft/agent.toml")]
         config: PathBuf,
     },
@@ -187,7 +181,7 @@ pub struct Top {
     /// End after one frame.
     #[arg(long, conflicts_with = "count")]
     pub once: bool,
-    /// Show so many ports; by default as many as there are.
+    /// Show so many ports; by default as many as the terminal has room for, and elsewhere all.
     #[arg(long, value_name = "N")]
     pub lines: Option<usize>,
 }

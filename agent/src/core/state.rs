@@ -75,8 +75,10 @@ impl Core {
 
     pub(super) fn status(&self) -> Status {
         let bindings = self.bindings();
-        let is_active = |info: &&BindingInfo| info.state == BindingPhase::Active;
-        let active = bindings.iter().filter(is_active).count();
+        let count = |phase| bindings.iter().filter(|info| info.state == phase).count();
+        let active = count(BindingPhase::Active);
+        // A machine that is shut off has no tap, and nothing is amiss.
+        let pending = bindings.len() - active - count(BindingPhase::WaitingForInterface);
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             host_id: self.identity.id.to_string(),
@@ -88,7 +90,7 @@ impl Core {
             revision: self.builder.snapshot().epoch().revision,
             revision_in_force: self.frontier.in_force(),
             bindings_active: active,
-            bindings_pending: bindings.len() - active,
+            bindings_pending: pending,
             flows: self.hot.flow_count(),
             counters: self.hot.counters(),
         }

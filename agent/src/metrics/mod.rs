@@ -31,6 +31,9 @@ pub use families::all;
 /// The control side may be busy with the kernel for so long and be healthy.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// After so long an address that was taken is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+
 #[derive(Clone)]
 struct App {
     peers: Arc<Peers>,
@@ -50,13 +53,24 @@ pub async fn serve(listen: SocketAddr, peers: Arc<Peers>, ready: Arc<AtomicBool>
             ready,
             kernel: kernel(),
         });
-    let served = match TcpListener::bind(listen).await {
-        Ok(listener) => axum::serve(listener, routes).await,
-        Err(error) => Err(error),
+    let mut complained = false;
+    let listener = loop {
+        match TcpListener::bind(listen).await {
+            Ok(listener) => break listener,
+            Err(error) if !complained => {
+                tracing::error!(%listen, %error, "no metrics and no health are served until this address is free: \
+                    choose another one by metrics.listen");
+                complained = true;
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(AGAIN).await;
     };
-    if let Err(error) = served {
-        tracing::error!(%listen, %error, "no metrics and no health are served: choose another address by \
-            metrics.listen");
+    if complained {
+        tracing::info!(%listen, "metrics and health are served");
+    }
+    if let Err(error) = axum::serve(listener, routes).await {
+        tracing::error!(%listen, %error, "metrics and health are not served any more");
     }
 }
 

@@ -53,6 +53,7 @@ impl Bench {
         let machine = Machine::below(self.dir.path());
         let places = Places {
             state_dir: "/".into(),
+            ..Places::default()
         };
         examine(&machine, &places, &self.told)
     }

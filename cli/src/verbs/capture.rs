@@ -35,8 +35,16 @@ pub struct Options {
     pub write: Option<PathBuf>,
 }
 
-/// Where frames go.
-enum Sink {
+/// Where frames go. A file is opened when there is something to write, so that a capture which never began leaves
+/// an earlier one as it was.
+struct Sink<'a> {
+    options: &'a Options,
+    form: Form,
+    out: Option<Out>,
+}
+
+/// It, open.
+enum Out {
     Pcap(PcapWriter<BufWriter<Box<dyn Write>>>),
     Words,
     Json,
@@ -58,7 +66,7 @@ pub fn run(options: &Options, agent: &Agent, form: Form) -> Result<(), Error> {
         attempt: "wait for signals",
         source: errno.into(),
     })?;
-    let mut sink = Sink::open(options, form)?;
+    let mut sink = Sink::new(options, form)?;
     let stream = agent.begin(Verb::Capture {
         port,
         snaplen: options.snaplen,
@@ -105,7 +113,8 @@ fn follow(
             .or_readable(&stream)
             .map_err(|errno| agent.broke(errno.into()))?
         {
-            sink.flush();
+            sink.open()?;
+            sink.flush()?;
             return Ok(End::Stopped);
         }
         let count = stream
@@ -128,35 +137,95 @@ fn follow(
                     }
                 }
                 Reply::Done(result) => {
-                    sink.flush();
+                    sink.open()?;
+                    sink.flush()?;
                     let result = serde_json::from_value(result)
                         .map_err(|error| agent.misunderstood(&error))?;
                     return Ok(End::Done(result));
                 }
                 Reply::Error(failure) => {
-                    sink.flush();
+                    sink.flush()?;
                     return Err(Error::Refused(failure));
                 }
             }
         }
         // Who reads it live has every frame as soon as it is there.
-        if !sink.flush() {
+        if !sink.flush()? {
             return Ok(End::Stopped);
         }
     }
 }
 
-impl Sink {
+fn not_written(source: io::Error) -> Error {
+    Error::Streaming {
+        attempt: "write the capture",
+        source,
+    }
+}
+
+/// Whether somebody still reads; any other failure is one.
+fn is_read(written: io::Result<()>) -> Result<bool, Error> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(not_written(error)),
+    }
+}
+
+impl<'a> Sink<'a> {
+    fn new(options: &'a Options, form: Form) -> Result<Self, Error> {
+        let mut sink = Self {
+            options,
+            form,
+            out: None,
+        };
+        // Who reads a pipe wants to know at once what comes.
+        if options.write.as_deref() == Some(Path::new("-")) {
+            sink.open()?;
+        }
+        Ok(sink)
+    }
+
+    /// Opens it, if it is not yet.
+    fn open(&mut self) -> Result<&mut Out, Error> {
+        if self.out.is_none() {
+            self.out = Some(Out::open(self.options, self.form)?);
+        }
+        self.out
+            .as_mut()
+            .ok_or_else(|| not_written(io::ErrorKind::NotFound.into()))
+    }
+
+    /// Takes a frame; false when nobody reads any more.
+    fn take(&mut self, frame: &CapturedFrame) -> Result<bool, Error> {
+        let bytes = frame_text::bytes_of(&frame.frame);
+        is_read(match self.open()? {
+            Out::Pcap(writer) => writer.frame(frame.time, frame.length, &bytes),
+            Out::Words => writeln!(io::stdout(), "{}", frame_text::line(frame, &bytes)),
+            Out::Json => {
+                let text = serde_json::to_string(frame).unwrap_or_default();
+                writeln!(io::stdout(), "{text}")
+            }
+        })
+    }
+
+    /// Gives out what is written; false when nobody reads any more.
+    fn flush(&mut self) -> Result<bool, Error> {
+        is_read(match &mut self.out {
+            Some(Out::Pcap(writer)) => writer.flush(),
+            Some(Out::Words | Out::Json) => io::stdout().flush(),
+            None => Ok(()),
+        })
+    }
+}
+
+impl Out {
     fn open(options: &Options, form: Form) -> Result<Self, Error> {
         let Some(path) = &options.write else {
             return Ok(match form {
                 Form::Json => Self::Json,
                 Form::People => Self::Words,
             });
-        };
-        let failed = |source| Error::Streaming {
-            attempt: "write the capture",
-            source,
         };
         let out: Box<dyn Write> = match path == Path::new("-") {
             true => Box::new(io::stdout()),
@@ -168,41 +237,12 @@ impl Sink {
                     .truncate(true)
                     .mode(0o600)
                     .open(path)
-                    .map_err(failed)?,
+                    .map_err(not_written)?,
             ),
         };
         PcapWriter::begin(BufWriter::new(out), options.snaplen)
             .map(Self::Pcap)
-            .map_err(failed)
-    }
-
-    /// Takes a frame; false when nobody reads any more.
-    fn take(&mut self, frame: &CapturedFrame) -> Result<bool, Error> {
-        let bytes = frame_text::bytes_of(&frame.frame);
-        let written = match self {
-            Sink::Pcap(writer) => writer.frame(frame.time, frame.length, &bytes),
-            Sink::Words => writeln!(io::stdout(), "{}", frame_text::line(frame, &bytes)),
-            Sink::Json => {
-                let text = serde_json::to_string(frame).unwrap_or_default();
-                writeln!(io::stdout(), "{text}")
-            }
-        };
-        match written {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-            Err(source) => Err(Error::Streaming {
-                attempt: "write the capture",
-                source,
-            }),
-        }
-    }
-
-    /// Gives out what is written; false when nobody reads any more.
-    fn flush(&mut self) -> bool {
-        match self {
-            Sink::Pcap(writer) => writer.flush().is_ok(),
-            Sink::Words | Sink::Json => io::stdout().flush().is_ok(),
-        }
+            .map_err(not_written)
     }
 }
 

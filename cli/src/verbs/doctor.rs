@@ -1,7 +1,6 @@
 //! `weft doctor`: what is wrong with this host, and what to do about it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::SystemTime;
 
 use weft_wire::control::{BindingInfo, Verb};
@@ -13,7 +12,7 @@ use crate::error::Error;
 use crate::output::{Form, cell, json, line};
 
 /// Looks at everything and shows it. Fails if something does.
-pub fn run(config: &Path, agent: &Agent, api: &Api, form: Form) -> Result<(), Error> {
+pub fn run(places: &Places, agent: &Agent, api: &Api, form: Form) -> Result<(), Error> {
     let of_agent = ask_agent(agent);
     let bindings = of_agent.as_ref().map_or(&[][..], |says| &says.bindings);
     let of_service = ask_service(api, bindings);
@@ -21,7 +20,7 @@ pub fn run(config: &Path, agent: &Agent, api: &Api, form: Form) -> Result<(), Er
         agent: Some(of_agent.map_err(|error| error.to_string())),
         service: Some(of_service.map_err(|error| error.to_string())),
     };
-    let findings = examine(&Machine::here(), &Places::by(config), &told);
+    let findings = examine(&Machine::here(), places, &told);
     match form {
         Form::Json => json(&findings),
         Form::People => findings.iter().for_each(show),

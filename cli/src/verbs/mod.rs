@@ -16,13 +16,20 @@ pub mod trace;
 use crate::agent::Agent;
 use crate::api::Api;
 use crate::args::{Cli, Verb};
+use crate::doctor::Places;
 use crate::error::Error;
 use crate::output::Form;
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> Result<(), Error> {
     let form = if cli.json { Form::Json } else { Form::People };
-    let (agent, api) = (Agent::at(&cli.socket), Api::at(&cli.api));
+    // What the command line leaves open, the agent's configuration says; of other verbs the usual places do.
+    let places = match &cli.verb {
+        Verb::Doctor { config } => Places::by(config),
+        _ => Places::default(),
+    };
+    let agent = Agent::at(cli.socket.as_ref().unwrap_or(&places.socket));
+    let api = Api::at(cli.api.as_ref().unwrap_or(&places.api));
     match cli.verb {
         Verb::Status => status::run(&agent, form),
         Verb::Show { what } => show::run(what, &agent, &api, form),
@@ -48,7 +55,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             completion::run(shell);
             Ok(())
         }
-        Verb::Doctor { config } => doctor::run(&config, &agent, &api, form),
+        Verb::Doctor { .. } => doctor::run(&places, &agent, &api, form),
         Verb::Top(arguments) => top::run(arguments.into(), &agent, form),
         Verb::Capture(arguments) => capture::run(&arguments.into(), &agent, form),
         Verb::LogLevel { filter, service } => log_level::run(filter, service, &agent, &api, form),

@@ -74,11 +74,22 @@ pub fn run(options: Options, agent: &Agent, form: Form) -> Result<(), Error> {
     let mut shown = 0;
     while options.count.is_none_or(|count| shown < count) {
         std::thread::sleep(options.interval);
-        let (after, now) = (look(agent)?, Instant::now());
-        let frame = Frame::between(&before, &after, now - at, options.key);
-        let text = match form {
-            Form::Json => serde_json::to_string(&frame).unwrap_or_default() + "\n",
-            Form::People => frame.text(options.lines),
+        let (after, now) = (look(agent), Instant::now());
+        let text = match (&after, form) {
+            // Who watches wants to see it come back.
+            (Err(error), _) if live => format!("{error}\n"),
+            (Err(_), _) => String::new(),
+            (Ok(after), form) => {
+                let frame = Frame::between(&before, after, now - at, options.key);
+                match form {
+                    Form::Json => serde_json::to_string(&frame).unwrap_or_default() + "\n",
+                    Form::People => frame.text(options.lines.or_else(|| fitting(live))),
+                }
+            }
+        };
+        let after = match after {
+            Err(error) if !live => return Err(error),
+            after => after.unwrap_or_default(),
         };
         let text = if live { format!("{HOME}{text}") } else { text };
         let mut out = std::io::stdout();
@@ -94,6 +105,13 @@ pub fn run(options: Options, agent: &Agent, form: Form) -> Result<(), Error> {
         shown += 1;
     }
     Ok(())
+}
+
+/// Ports for which the terminal has rows, below the header and above the cursor.
+fn fitting(live: bool) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    let rows = usize::from(size.ws_row);
+    (live && rows > 2).then(|| rows - 2)
 }
 
 fn look(agent: &Agent) -> Result<Vec<PortInfo>, Error> {

@@ -8,6 +8,7 @@ mod datapath;
 mod families;
 mod flow;
 mod monitor;
+mod object;
 mod packet;
 mod probe;
 mod uapi;

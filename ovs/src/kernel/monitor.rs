@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
-use super::datapath::{USER_FEATURES, features, get, open_requests, set_features};
+use super::datapath::open_requests;
+use super::object::{USER_FEATURES, features, get, set_features};
 use super::uapi::{dp, vport as vport_uapi};
 use super::{Identity, vport};
 use crate::error::{Error, What};

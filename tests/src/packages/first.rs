@@ -353,6 +353,11 @@ fn upgrade_loses_nothing(stage: &mut Stage, next: &Path) -> Result<String> {
     machine::is_active(API)?;
     let new = machine::version("weft-agent")?;
     run(&["dpkg", "--compare-versions", &new, "gt", &old])?;
+    let folder = run(&["stat", "-c", "%a %U:%G", "/var/lib/weft"])?;
+    ensure!(
+        folder.trim() == "1775 root:weft-api",
+        "the service cannot make files beside the store any more: {folder}"
+    );
     ensure!(machine::pid(AGENT)? != agent, "the old agent still runs");
     ensure!(
         machine::datapath()? == datapath,
