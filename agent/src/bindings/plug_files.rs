@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::DirEntry;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -29,7 +30,20 @@ pub(super) struct PlugFiles {
     /// When the folder was last written to, as far as its files have been read.
     read: Option<SystemTime>,
     /// Files that were complained of.
-    damaged: BTreeSet<PathBuf>,
+    passed_over: BTreeSet<PathBuf>,
+    /// One of them may be read the next time.
+    is_read_again: bool,
+}
+
+/// Why a file is passed over.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    /// The system did not let it be read (no descriptor is free, the disk failed): it is tried again.
+    #[error("a binding's file cannot be read, its port is not carried until it can: {0}")]
+    Unreadable(#[from] std::io::Error),
+    /// What stands in it is no binding.
+    #[error("a binding's file is damaged: it is passed over; delete it: {0}")]
+    Damaged(String),
 }
 
 impl PlugFiles {
@@ -38,7 +52,8 @@ impl PlugFiles {
         Self {
             state_dir: state_dir.to_owned(),
             read: None,
-            damaged: BTreeSet::new(),
+            passed_over: BTreeSet::new(),
+            is_read_again: false,
         }
     }
 
@@ -53,7 +68,8 @@ impl PlugFiles {
         }
         let files = self.read_all(&folder, |file, stem| file.interface == stem)?;
         let age = written.and_then(|written| SystemTime::now().duration_since(written).ok());
-        self.read = written.filter(|_| age.is_some_and(|age| age > STEP));
+        let is_settled = age.is_some_and(|age| age > STEP) && !self.is_read_again;
+        self.read = written.filter(|_| is_settled);
         Ok(Some(files))
     }
 
@@ -90,7 +106,7 @@ impl PlugFiles {
         self.state_dir.join(RELEASES).join(format!("{port}.json"))
     }
 
-    /// The files of a folder. One that is damaged is passed over: it must not keep its neighbours down.
+    /// The files of a folder. One that is of no use is passed over: it must not keep its neighbours down.
     fn read_all(
         &mut self,
         folder: &Path,
@@ -98,7 +114,8 @@ impl PlugFiles {
     ) -> Result<Vec<PlugFile>, FileError> {
         let entries = std::fs::read_dir(folder).map_err(FileError::at("read", folder))?;
         let mut files = Vec::new();
-        let mut damaged = BTreeSet::new();
+        let mut passed_over = BTreeSet::new();
+        self.is_read_again = false;
         for entry in entries.filter_map(Result::ok) {
             let path = entry.path();
             let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else {
@@ -109,39 +126,42 @@ impl PlugFiles {
             }
             let file = read(&entry).and_then(|file| match is_named_so(&file, stem) {
                 true => Ok(file),
-                false => Err(format!(
+                false => Err(Unusable::Damaged(format!(
                     "it is of interface {} and port {}, its name says otherwise",
                     file.interface, file.port
-                )),
+                ))),
             });
             match file {
                 Ok(file) => files.push(file),
+                // It was deleted meanwhile.
+                Err(Unusable::Unreadable(error)) if error.kind() == ErrorKind::NotFound => {}
                 Err(problem) => {
-                    if !self.damaged.contains(&path) {
-                        tracing::warn!(path = %path.display(), problem,
-                            "a binding's file is damaged: it is passed over; delete it");
+                    self.is_read_again |= matches!(problem, Unusable::Unreadable(_));
+                    if !self.passed_over.contains(&path) {
+                        tracing::warn!(path = %path.display(), "{problem}");
                     }
-                    damaged.insert(path);
+                    passed_over.insert(path);
                 }
             }
         }
-        self.damaged.retain(|path| !path.starts_with(folder));
-        self.damaged.extend(damaged);
+        self.passed_over.retain(|path| !path.starts_with(folder));
+        self.passed_over.extend(passed_over);
         files.sort_by(|a, b| (&a.interface, a.port).cmp(&(&b.interface, b.port)));
         Ok(files)
     }
 }
 
-fn read(entry: &DirEntry) -> Result<PlugFile, String> {
-    let kind = entry.file_type().map_err(|error| error.to_string())?;
-    if !kind.is_file() {
+fn read(entry: &DirEntry) -> Result<PlugFile, Unusable> {
+    if !entry.file_type()?.is_file() {
         // To open a pipe would wait for its writer.
-        return Err("it is no file".to_owned());
+        return Err(Unusable::Damaged("it is no file".to_owned()));
     }
-    let content = std::fs::read(entry.path()).map_err(|error| error.to_string())?;
-    let file: PlugFile = serde_json::from_slice(&content).map_err(|error| error.to_string())?;
+    let content = std::fs::read(entry.path())?;
+    let file: PlugFile =
+        serde_json::from_slice(&content).map_err(|error| Unusable::Damaged(error.to_string()))?;
     if file.v != VERSION {
-        return Err(format!("its form is version {}, want {VERSION}", file.v));
+        let problem = format!("its form is version {}, want {VERSION}", file.v);
+        return Err(Unusable::Damaged(problem));
     }
     Ok(file)
 }

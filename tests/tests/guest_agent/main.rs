@@ -8,6 +8,7 @@
 
 mod accounts;
 mod bindings;
+mod captures;
 mod change;
 mod dhcp;
 mod forwarding;

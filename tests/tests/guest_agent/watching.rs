@@ -1,13 +1,12 @@
-//! What an operator sees of an agent that runs: metrics, captures, the doctor, the log.
+//! What an operator sees of an agent that runs: metrics, the doctor, the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
 use weft_tests::command::{output, program, run};
 use weft_tests::site::{Site, mac};
@@ -157,121 +156,14 @@ fn a_ports_counters_go_on_across_a_sigkill_with_nothing_lost_that_the_kernel_has
 }
 
 #[test]
-fn a_capture_has_the_frames_of_both_ways_with_their_tags_and_ends_when_told() {
-    let site = Site::start("capture").unwrap();
-    let network = site.network("blue").unwrap();
-    let mut a = site.plug(&network, "tap-a", mac(1)).unwrap();
-    let mut b = site.plug(&network, "tap-b", mac(2)).unwrap();
-    site.reaches(&mut a.peer, &mut b.peer).unwrap();
-    let file = site.dir.join("a.pcap");
-    let capture = |words: &[&str]| {
-        let mut command = Command::new(program("weft"));
-        command.arg("--socket").arg(site.socket()).arg("capture");
-        command
-            .args(words)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command.spawn().unwrap()
-    };
-    let mut child = capture(&[&a.port, "-w", file.to_str().unwrap()]);
-    wait::until("the capture to begin", LIMIT, || {
-        site.agent.log().contains("a capture begins")
-    })
-    .unwrap();
-    let (of_a, of_b) = (a.peer.mac, b.peer.mac);
-    a.peer.send(of_b, 0x88b5, b"from a to b").unwrap();
-    let tagged = [
-        &of_b.octets()[..],
-        &of_a.octets(),
-        &[0x81, 0, 0, 5, 0x88, 0xb5, 1, 2],
-    ]
-    .concat();
-    a.peer.send_raw(&tagged).unwrap();
-    b.peer.send(of_a, 0x88b5, b"from b to a").unwrap();
-    let text = || {
-        let shown = run(&["tcpdump", "-e", "-n", "-r", file.to_str().unwrap()]);
-        let shown = shown.unwrap_or_default();
-        // Lines without an arrow are bytes of the frame above.
-        let frames = shown.lines().filter(|line| line.contains(" > "));
-        frames.collect::<Vec<_>>().join("\n")
-    };
-    wait::until("three frames", LIMIT, || text().lines().count() >= 3).unwrap();
-    kill(
-        Pid::from_raw(child.id().try_into().unwrap()),
-        Signal::SIGINT,
-    )
-    .unwrap();
-    let status = child.wait().unwrap();
-    let mut said = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut said)
-        .unwrap();
-    assert!(status.success(), "{said}");
-    assert_eq!(
-        said,
-        "3 frames captured, 0 lost because they were not taken in time\n"
-    );
-    let text = text();
-    let lines: Vec<&str> = text.lines().collect();
-    assert!(
-        lines[0].contains("02:00:00:00:00:01 > 02:00:00:00:00:02"),
-        "{text}"
-    );
-    assert!(lines[1].contains("vlan 5"), "{text}");
-    assert!(
-        lines[2].contains("02:00:00:00:00:02 > 02:00:00:00:00:01"),
-        "{text}"
-    );
-    wait::until("the capture to end at the agent", LIMIT, || {
-        site.agent.log().contains("the capture ended")
-    })
-    .unwrap();
-
-    // By the interface's name, in words, and bounded.
-    let child = capture(&["tap-a", "--count", "2"]);
-    wait::until("frames to be taken", LIMIT, || {
-        a.peer.send(of_b, 0x88b5, b"from a to b").unwrap();
-        site.agent.log().matches("the capture ended").count() == 2
-    })
-    .unwrap();
-    let ended = child.wait_with_output().unwrap();
-    let words = String::from_utf8(ended.stdout).unwrap();
-    assert!(ended.status.success());
-    assert_eq!(
-        words.lines().filter(|line| line.contains(" in ")).count(),
-        2,
-        "{words}"
-    );
-
-    // What is gone ends it, and what is not carried is refused.
-    let child = capture(&["tap-b"]);
-    wait::until("the capture to begin", LIMIT, || {
-        site.agent.log().matches("a capture begins").count() == 3
-    })
-    .unwrap();
-    site.vif(&["unplug", "--interface", "tap-b"]).unwrap();
-    let ended = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-    assert_eq!(ended.status.code(), Some(1), "{said}");
-    assert!(said.contains("the interface tap-b is gone"), "{said}");
-    let refused = capture(&[&b.port]).wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(said.contains("is not carried by this host"), "{said}");
-}
-
-#[test]
 fn doctor_top_and_log_level_tell_of_a_running_agent_and_of_none() {
     let mut site = Site::start("doctor").unwrap();
     let network = site.network("blue").unwrap();
     let mut a = site.plug(&network, "tap-a", mac(1)).unwrap();
     let config = site.dir.join("agent.toml");
-    let doctor = |site: &Site| {
+    let doctor = |config: &Path| {
         let mut command = Command::new(program("weft"));
-        command.arg("--json").arg("--socket").arg(site.socket());
-        command.arg("doctor").arg("--config").arg(&config);
+        command.args(["--json", "doctor", "--config"]).arg(config);
         let ended = output(command).unwrap();
         let findings: Vec<Value> = serde_json::from_slice(&ended.stdout).unwrap();
         let severities: BTreeMap<String, String> = findings
@@ -284,7 +176,7 @@ fn doctor_top_and_log_level_tell_of_a_running_agent_and_of_none() {
         (ended.status.code(), severities)
     };
     site.sync().unwrap();
-    let (status, findings) = doctor(&site);
+    let (status, findings) = doctor(&config);
     assert_eq!(status, Some(0), "{findings:?}");
     for check in [
         "kernel version",
@@ -350,10 +242,36 @@ fn doctor_top_and_log_level_tell_of_a_running_agent_and_of_none() {
 
     run(&["sysctl", "-qw", "net.netfilter.nf_conntrack_tcp_loose=0"]).unwrap();
     assert!(site.agent.stop().unwrap().success());
-    let (status, findings) = doctor(&site);
+    let (status, findings) = doctor(&config);
     run(&["sysctl", "-qw", "net.netfilter.nf_conntrack_tcp_loose=1"]).unwrap();
     assert_eq!(status, Some(1));
     assert_eq!(findings["agent"], "failure");
     assert_eq!(findings["nf_conntrack_tcp_loose"], "failure");
     assert_eq!(findings["service"], "ok");
+
+    // It asks where the agent's configuration says that agent and service are.
+    let text = std::fs::read_to_string(&config).unwrap();
+    let elsewhere = site.dir.join("elsewhere.toml");
+    let urls = "[api]\nurls = [\"http://127.0.0.1:1/midonet-api\"]\n";
+    std::fs::write(&elsewhere, format!("{text}{urls}")).unwrap();
+    let (_, findings) = doctor(&elsewhere);
+    assert_eq!(findings["service"], "failure");
+}
+
+#[test]
+fn metrics_are_served_as_soon_as_their_address_is_free() {
+    let taken = TcpListener::bind(AGENT).unwrap();
+    let site = Site::start("taken").unwrap();
+    wait::until("the agent to say that the address is taken", LIMIT, || {
+        site.agent
+            .log()
+            .contains("no metrics and no health are served")
+    })
+    .unwrap();
+    drop(taken);
+    wait::until("metrics to be served", LIMIT, || {
+        TcpStream::connect(AGENT).is_ok()
+    })
+    .unwrap();
+    assert_eq!(value(&page(AGENT), "weft_starts_total", ""), 1);
 }

@@ -12,6 +12,7 @@ mod away;
 mod clock;
 mod damage;
 mod datagram;
+mod descriptors;
 mod full;
 mod hostile;
 mod inherited;

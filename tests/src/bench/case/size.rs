@@ -1,6 +1,8 @@
 //! (d) How much memory the agent holds with few and with many ports, and how long it takes to serve them again
 //! after it was killed.
 
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -11,7 +13,7 @@ use weft_wire::control::Verb;
 use crate::bench::pair::in_netns;
 use crate::bench::report::Report;
 use crate::bench::subject::{Masks, Ovs};
-use crate::cloud;
+use crate::cloud::{self, Network};
 use crate::demo::report::say;
 use crate::host::Daemon;
 use crate::site::Site;
@@ -23,6 +25,8 @@ const SIZES: [usize; 3] = [2, 100, 1000];
 const TYPICAL: usize = 100;
 /// In MiB.
 const LIMIT: f64 = 30.0;
+/// Plugs at a time.
+const AT_ONCE: usize = 16;
 /// How long a start may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -33,18 +37,14 @@ pub fn run(report: &mut Report, runs: u32) -> Result<()> {
     let mut ports = 0;
     for size in SIZES {
         let began = Instant::now();
-        while ports < size {
-            let port = cloud::port(&site.rest, &network)?;
-            let name = format!("tapz{ports}");
-            tap::create(&name, TapOptions::default())?;
-            plug(&site, &port, &name).with_context(|| site.agent.log())?;
-            ports += 1;
-        }
+        plug_all(&site, &network, ports..size).with_context(|| site.agent.log())?;
         site.sync()?;
         say(&format!(
-            "  {size} ports were plugged in {:.1} s",
+            "  {} ports were plugged, {AT_ONCE} at a time, in {:.1} s",
+            size - ports,
             began.elapsed().as_secs_f64()
         ));
+        ports = size;
         let held = resident(site.agent.pid())?;
         let mut starts = Vec::new();
         let mut after = Vec::new();
@@ -88,6 +88,30 @@ pub fn run(report: &mut Report, runs: u32) -> Result<()> {
         report.add(&format!("memory, {size} ports"), "ovs", "MiB", &[held]);
     }
     Ok(())
+}
+
+/// Makes ports with these numbers and plugs them, as a host does whose machines all start.
+fn plug_all(site: &Site, network: &Network, numbers: Range<usize>) -> Result<()> {
+    let numbers = Mutex::new(numbers);
+    let work = || {
+        loop {
+            let number = numbers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .next();
+            let Some(number) = number else { return Ok(()) };
+            let name = format!("tapz{number}");
+            tap::create(&name, TapOptions::default())?;
+            plug(site, &cloud::port(&site.rest, network)?, &name)?;
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        let ended = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
+        ended
+            .map(|ended| ended.unwrap_or_else(|_| bail!("a thread that plugs panicked")))
+            .collect()
+    })
 }
 
 /// Plugs by the control socket, without a process for each.
