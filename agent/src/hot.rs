@@ -14,13 +14,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 use weft_ovs::Datapath;
 use weft_topology::id::PortId;
 use weft_topology::{Epoch, ObjectId, Snapshot, Tag};
-use weft_wire::control::{DropInfo, FlowInfo, LearnedInfo, TraceResult};
+use weft_wire::control::{Connection, DropInfo, FlowInfo, LearnedInfo, TraceResult};
 
 use crate::accounts::Accounts;
 use crate::measures::Measures;
@@ -40,6 +41,9 @@ pub struct Start {
     pub exact_flows: bool,
     /// What an earlier run counted.
     pub accounts: Accounts,
+    /// The file of conversations ([`weft_flowsim::Conversation`]) in the run directory; absent: they are known as
+    /// long as this run lasts.
+    pub conversations: Option<PathBuf>,
     /// Where events go. Unbounded: see the bounds at [`Event`].
     pub events: UnboundedSender<Event>,
 }
@@ -61,8 +65,9 @@ pub enum Event {
     /// Simulations met objects that the snapshot does not have. Each worker names an object once
     /// for each snapshot that is published, so their number is bounded by the topology.
     Missing(Vec<ObjectId>),
-    /// Every worker is past a snapshot: the flows that its tags concerned are written, and so are those
-    /// of all snapshots published before it. At most one for each snapshot published.
+    /// Every worker is past a snapshot: the flows that its tags concerned are written, the connections that it
+    /// denies are cut, and so are those of all snapshots published before it. At most one for each snapshot
+    /// published.
     EpochDone(Epoch),
     /// A worker ended without being told to: the agent has to end, too, and be started again.
     WorkerLost {
@@ -119,7 +124,13 @@ pub trait Hot: Send + Sync {
     fn learned(&self) -> Result<Vec<LearnedInfo>, HotError>;
 
     /// Walks a frame that comes in by a port, as the next upcall would be. Waits for a worker.
-    fn trace(&self, port: PortId, frame: &[u8]) -> Result<TraceResult, HotError>;
+    /// `connection` is what a connection table says, where one is asked.
+    fn trace(
+        &self,
+        port: PortId,
+        frame: &[u8],
+        connection: Option<Connection>,
+    ) -> Result<TraceResult, HotError>;
 
     /// Counters by name in snake_case, all of them only growing, the kernel's own of the datapath among them;
     /// waits for nobody but the kernel.

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use weft_topology::id::PortId;
 
-use crate::verbs::trace::Which;
+use crate::verbs::trace::{Assumed, Which};
 use crate::verbs::{capture, top};
 
 /// Look into and drive Weft's virtual networks.
@@ -66,6 +66,10 @@ pub enum Verb {
         /// Which of them: a number from 1 on, or all.
         #[arg(long, value_name = "N|all", default_value = "all", requires = "pcap")]
         packet: Which,
+        /// What the connection table says where the kernel would ask it: new, established, reply, related or
+        /// invalid. By default new, and reply for TCP's SYN and ACK together.
+        #[arg(long, value_name = "ANSWER")]
+        connection: Option<Assumed>,
     },
     /// Say what is wrong with this host, and what to do about it; it changes nothing.
     ///

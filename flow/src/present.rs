@@ -55,6 +55,22 @@ pub mod fragment {
     pub const LATER: u8 = 2;
 }
 
+/// Bits of [`Field::CtState`] (`OVS_CS_F_*`).
+pub mod ct_state {
+    /// The packet belongs to no connection that is entered.
+    pub const NEW: u8 = 0x01;
+    /// The packet belongs to a connection that is entered.
+    pub const ESTABLISHED: u8 = 0x02;
+    /// The packet is an ICMP error about a connection.
+    pub const RELATED: u8 = 0x04;
+    /// The packet goes the way of the answers.
+    pub const REPLY: u8 = 0x08;
+    /// The packet fits no connection, and may not begin one.
+    pub const INVALID: u8 = 0x10;
+    /// The packet has been looked up.
+    pub const TRACKED: u8 = 0x20;
+}
+
 /// Bit 12 of a tag's control information: the tag is there.
 pub const VLAN_PRESENT: u16 = 0x1000;
 

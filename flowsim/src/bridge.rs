@@ -10,10 +10,12 @@ use weft_flow::Field;
 use weft_topology::id::PortId;
 use weft_topology::{MacAddr, Tag};
 
+use crate::connection;
 use crate::effect::Effect;
+use crate::filter;
 use crate::reason::Reason;
 use crate::trace::What;
-use crate::walk::{Flow, Walk};
+use crate::walk::{Flow, Sent, Walk};
 
 /// Ends at a bridge that is not there or administratively down.
 pub(crate) fn is_up(walk: &mut Walk<'_, '_>) -> Flow {
@@ -26,6 +28,7 @@ pub(crate) fn is_up(walk: &mut Walk<'_, '_>) -> Flow {
         return ControlFlow::Break(Reason::BridgeDown(id));
     }
     walk.vlan_aware = bridge.vlan_aware;
+    walk.bridge_filters = connection::filters_of(bridge);
     walk.probe.step(Some(id.into()), What::Bridged);
     ControlFlow::Continue(())
 }
@@ -54,10 +57,7 @@ pub(crate) fn learn(walk: &mut Walk<'_, '_>) -> Flow {
 /// Sends a frame to where the table has its destination. Goes on where no table has it, and with
 /// group addresses, which never stand in one.
 pub(crate) fn look_up(walk: &mut Walk<'_, '_>) -> Flow {
-    if walk.probe.is_group(Field::EthDst) != Some(false) {
-        return ControlFlow::Continue(());
-    }
-    let Some(mac) = walk.probe.mac(Field::EthDst) else {
+    let Some(mac) = station(walk) else {
         return ControlFlow::Continue(());
     };
     let Some(id) = place_of(walk, mac)? else {
@@ -68,14 +68,44 @@ pub(crate) fn look_up(walk: &mut Walk<'_, '_>) -> Flow {
     if id == walk.ingress.id {
         return ControlFlow::Break(Reason::Hairpin(id));
     }
-    let Some((number, port)) = walk.port_here(id)? else {
+    let Some((local, port)) = walk.port_here(id)? else {
         return ControlFlow::Break(Reason::NotHere(id));
     };
     if !port.admin_state_up {
         return ControlFlow::Break(Reason::EgressDown(id));
     }
-    walk.output(id, number);
-    ControlFlow::Break(Reason::Unicast(id))
+    match walk.send(port, local)? {
+        Sent::Out => ControlFlow::Break(Reason::Unicast(id)),
+        Sent::Held(reason) => ControlFlow::Break(reason),
+        Sent::Rejected(rule) => filter::rejected(walk, rule),
+    }
+}
+
+/// The destination, if it is a station's.
+fn station(walk: &mut Walk<'_, '_>) -> Option<MacAddr> {
+    let is_group = walk.probe.is_group(Field::EthDst)?;
+    if is_group {
+        None
+    } else {
+        walk.probe.mac(Field::EthDst)
+    }
+}
+
+/// The port by which the frame would leave, with its zone, if rules there ask for its connection.
+pub(crate) fn stateful_egress(
+    walk: &mut Walk<'_, '_>,
+) -> ControlFlow<Reason, Option<(PortId, u16)>> {
+    let Some(mac) = station(walk) else {
+        return ControlFlow::Continue(None);
+    };
+    let Some(id) = place_of(walk, mac)? else {
+        return ControlFlow::Continue(None);
+    };
+    let Some((local, port)) = walk.port_here(id)? else {
+        return ControlFlow::Continue(None);
+    };
+    let needs = connection::needs(walk, port)?;
+    ControlFlow::Continue(needs.state.then_some((id, local.zone())))
 }
 
 /// The port behind which a station is.

@@ -20,37 +20,47 @@
 //! or hands it back to be forwarded like any other.
 //!
 //! What it does not do: no I/O, no clock, no lock, no memory of its own. Effects are for the caller to
-//! carry out, parking for what is not loaded, too. Chains, routers, tunnels and meters are not here yet.
+//! carry out, parking for what is not loaded, too. Routers, tunnels and meters are not here yet.
 
 #![forbid(unsafe_code)]
 
 mod arp;
 mod bridge;
+mod connection;
 mod dhcp;
 mod effect;
 mod ethernet;
+mod filter;
 mod flood;
 mod learned;
+mod mark;
 mod message;
 mod outcome;
+mod pass;
 mod port;
 mod probe;
 mod punt;
 mod reason;
+mod reject;
 mod scratch;
+mod security;
 mod simulate;
 mod stages;
 mod trace;
 mod vlan;
 mod walk;
 
+pub use connection::CUT;
 pub use effect::{Effect, Unanswered};
 pub use learned::{Learned, NothingLearned, Time};
+pub use mark::Conversation;
 pub use outcome::{Install, Outcome};
+pub use pass::Pass;
 pub use probe::Probe;
 pub use punt::PuntClass;
 pub use reason::Reason;
 pub use scratch::Scratch;
+pub use security::Violation;
 pub use simulate::{serve, simulate};
 pub use trace::{Step, What};
 

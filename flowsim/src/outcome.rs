@@ -5,6 +5,7 @@ use weft_topology::{ObjectId, Tag};
 
 use crate::effect::Effect;
 use crate::learned::Time;
+use crate::mark::Conversation;
 use crate::punt::PuntClass;
 use crate::reason::Reason;
 
@@ -28,6 +29,8 @@ pub struct Outcome {
     pub reason: Reason,
     /// Whether a flow may be made of it.
     pub install: Install,
+    /// Whose connections the actions enter, by which number: [`Conversation::mark`].
+    pub conversation: Option<Conversation>,
 }
 
 /// For which packets a verdict holds.

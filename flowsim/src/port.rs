@@ -2,8 +2,11 @@
 
 use std::ops::ControlFlow;
 
+use weft_topology::snapshot::Needs;
 use weft_topology::{Snapshot, Tag};
 
+use crate::connection::Connection;
+use crate::pass::Pass;
 use crate::probe::Probe;
 use crate::reason::Reason;
 use crate::trace::What;
@@ -17,7 +20,8 @@ pub(crate) fn enter<'w, 'p>(
 ) -> ControlFlow<Reason, Walk<'w, 'p>> {
     let number = probe.in_port();
     let recirc_id = probe.recirc_id();
-    if recirc_id != 0 {
+    let pass = Pass::of(recirc_id);
+    if recirc_id != 0 && pass.is_none() {
         return ControlFlow::Break(Reason::NoSuchRecirculation(recirc_id));
     }
     let Some(local) = snapshot.local_by_number(number) else {
@@ -44,6 +48,13 @@ pub(crate) fn enter<'w, 'p>(
         vlan: 0,
         priority_tagged: false,
         taught: None,
+        zone: local.zone(),
+        pass,
+        was_fragment: false,
+        bridge_filters: (None, None),
+        needs: Needs::default(),
+        connection: Connection::Unasked,
+        is_sent: false,
     })
 }
 

@@ -12,6 +12,7 @@ use weft_topology::id::{BridgeId, PortId};
 use weft_topology::{Known, MacAddr, ObjectId, Tag};
 
 use crate::learned::{Learned, Time};
+use crate::mark::Conversation;
 use crate::outcome::{Install, Outcome};
 use crate::reason::Reason;
 use crate::scratch::{Lists, Scratch};
@@ -29,6 +30,7 @@ pub struct Probe<'a> {
     pub(crate) lists: Lists,
     valid_until: Option<Time>,
     install: Install,
+    conversation: Option<Conversation>,
 }
 
 impl<'a> Probe<'a> {
@@ -52,6 +54,7 @@ impl<'a> Probe<'a> {
             lists: Lists::default(),
             valid_until: None,
             install: Install::Flow,
+            conversation: None,
         }
     }
 
@@ -67,6 +70,12 @@ impl<'a> Probe<'a> {
         self.lists = self.scratch.lists();
         self.valid_until = None;
         self.install = Install::Flow;
+        self.conversation = None;
+    }
+
+    /// Notes whose connections the actions enter.
+    pub(crate) fn converses(&mut self, conversation: Option<Conversation>) {
+        self.conversation = conversation;
     }
 
     /// Ends a simulation.
@@ -86,6 +95,7 @@ impl<'a> Probe<'a> {
             valid_until: self.valid_until,
             reason,
             install: self.install,
+            conversation: self.conversation,
         }
     }
 }
@@ -117,6 +127,30 @@ impl Probe<'_> {
         };
         self.mask.add_read(self.key, field, read);
         self.key.has(field) && differs == 0
+    }
+
+    /// Whether the field is there and lies between two values, both included. Bits are read down to the first
+    /// that decides.
+    pub fn is_between(&mut self, field: Field, first: u128, last: u128) -> bool {
+        let full = field.full();
+        let value = self.key.get_or_zero(field);
+        let (mut open, mut inside) = (full, false);
+        loop {
+            let (least, greatest) = (value & !open, value | open);
+            let all_in = first <= least && greatest <= last;
+            if all_in || greatest < first || last < least || open == 0 {
+                inside |= all_in;
+                break;
+            }
+            open >>= 1;
+        }
+        self.mask.add_read(self.key, field, full & !open);
+        self.key.has(field) && inside
+    }
+
+    /// Whether any bit of a field was read.
+    pub(crate) fn has_read(&self, field: Field) -> bool {
+        self.mask.get(field) != 0
     }
 
     /// The number of the datapath port that the packet came in by; the kernel leaves it out for a

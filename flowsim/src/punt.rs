@@ -11,17 +11,20 @@ pub enum PuntClass {
     Dhcp,
     /// ARP requests (RFC 826) for addresses that the bridge knows.
     Arp,
+    /// Packets whose sender is told that a rule refused them.
+    Reject,
 }
 
 impl PuntClass {
     /// Every class.
-    pub const ALL: &'static [PuntClass] = &[PuntClass::Dhcp, PuntClass::Arp];
+    pub const ALL: &'static [PuntClass] = &[PuntClass::Dhcp, PuntClass::Arp, PuntClass::Reject];
 
     /// The name in metrics and logs.
     pub const fn name(self) -> &'static str {
         match self {
             PuntClass::Dhcp => "dhcp",
             PuntClass::Arp => "arp",
+            PuntClass::Reject => "reject",
         }
     }
 
@@ -31,6 +34,7 @@ impl PuntClass {
         match self {
             PuntClass::Dhcp => 1,
             PuntClass::Arp => 2,
+            PuntClass::Reject => 3,
         }
     }
 

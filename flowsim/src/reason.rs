@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use weft_topology::id::{BridgeId, DhcpHostId, PortId};
+use weft_topology::id::{BridgeId, ChainId, DhcpHostId, PortId, RuleId};
 use weft_topology::{MacAddr, ObjectId};
+
+use crate::security::Violation;
 
 /// Why. [`Reason::name`] is what counters and `weft show` call it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -22,7 +24,28 @@ pub enum Reason {
     DhcpUnanswered(DhcpHostId),
     /// An ARP request for an address that the bridge knows to be this MAC's.
     Arp(BridgeId, MacAddr),
+    // === not at its end yet
+    /// Looked up in the zone of this port, and judged again.
+    Tracked(PortId),
     // === dropped
+    /// This rule drops it.
+    Filtered(RuleId),
+    /// This rule drops it, and its sender is told where that may be.
+    Rejected(RuleId),
+    /// Flooded, and no port lets it out.
+    FilteredEverywhere(BridgeId),
+    /// A guest says that it is another.
+    Security(PortId, Violation),
+    /// It fits no connection that the zone of this port knows, and may not begin one.
+    InvalidConnection(PortId),
+    /// A reply in a connection that was cut: the rule that allowed it was taken away.
+    Cut(PortId),
+    /// It cannot be looked up in the zone of this port.
+    Untrackable(PortId),
+    /// A filter or a jump names a chain that does not exist.
+    NoSuchChain(ChainId),
+    /// The chain jumps too deep, or has too many rules for one packet.
+    ChainTooLong(ChainId),
     /// The datapath port carries no virtual port.
     NoSuchPort(u32),
     /// The virtual port does not exist or is not a bridge's.
@@ -70,6 +93,16 @@ impl Reason {
             Reason::Dhcp(_) => "dhcp",
             Reason::DhcpUnanswered(_) => "dhcp-unanswered",
             Reason::Arp(..) => "arp",
+            Reason::Tracked(_) => "tracked",
+            Reason::Filtered(_) => "filtered",
+            Reason::Rejected(_) => "rejected",
+            Reason::FilteredEverywhere(_) => "filtered-everywhere",
+            Reason::Security(_, violation) => violation.name(),
+            Reason::InvalidConnection(_) => "invalid-connection",
+            Reason::Cut(_) => "connection-cut",
+            Reason::Untrackable(_) => "untrackable",
+            Reason::NoSuchChain(_) => "no-such-chain",
+            Reason::ChainTooLong(_) => "chain-too-long",
             Reason::NoSuchPort(_) => "no-such-port",
             Reason::NotABridgePort(_) => "not-a-bridge-port",
             Reason::PortDown(_) => "port-down",
@@ -100,7 +133,14 @@ impl Reason {
             | Reason::SourceIsGroup(port)
             | Reason::Hairpin(port)
             | Reason::NotHere(port)
-            | Reason::EgressDown(port) => port.into(),
+            | Reason::EgressDown(port)
+            | Reason::Tracked(port)
+            | Reason::Security(port, _)
+            | Reason::InvalidConnection(port)
+            | Reason::Cut(port)
+            | Reason::Untrackable(port) => port.into(),
+            Reason::Filtered(rule) | Reason::Rejected(rule) => rule.into(),
+            Reason::NoSuchChain(chain) | Reason::ChainTooLong(chain) => chain.into(),
             Reason::FloodGroup(bridge)
             | Reason::FloodUnknown(bridge)
             | Reason::Arp(bridge, _)
@@ -110,7 +150,8 @@ impl Reason {
             | Reason::Tagged(bridge)
             | Reason::BadTag(bridge)
             | Reason::ForServer(bridge)
-            | Reason::NobodyElse(bridge) => bridge.into(),
+            | Reason::NobodyElse(bridge)
+            | Reason::FilteredEverywhere(bridge) => bridge.into(),
             Reason::Dhcp(host) | Reason::DhcpUnanswered(host) => host.into(),
             Reason::NotLoaded(object) => object,
             Reason::NoSuchPort(_) | Reason::NoSuchRecirculation(_) => return None,
@@ -127,6 +168,7 @@ impl Reason {
                 | Reason::Dhcp(_)
                 | Reason::DhcpUnanswered(_)
                 | Reason::Arp(..)
+                | Reason::Tracked(_)
                 | Reason::NotLoaded(_)
         )
     }
@@ -143,6 +185,34 @@ impl fmt::Display for Reason {
             Reason::Dhcp(host) => write!(f, "to DHCP, for its host {host}"),
             Reason::DhcpUnanswered(host) => write!(f, "taken by DHCP, host {host} gets no answer"),
             Reason::Arp(bridge, mac) => write!(f, "ARP answered by bridge {bridge} with {mac}"),
+            Reason::Tracked(port) => {
+                write!(f, "looked up among the connections of port {port}")
+            }
+            Reason::Filtered(rule) => write!(f, "dropped by rule {rule}"),
+            Reason::Rejected(rule) => write!(f, "rejected by rule {rule}"),
+            Reason::FilteredEverywhere(bridge) => {
+                write!(f, "flooded on bridge {bridge}, and let out by no port")
+            }
+            Reason::Security(port, violation) => {
+                write!(f, "the guest at port {port} {}", violation.words())
+            }
+            Reason::InvalidConnection(port) => {
+                write!(f, "fits no connection of port {port} and may not begin one")
+            }
+            Reason::Cut(port) => write!(
+                f,
+                "a reply in a connection of port {port} that is not allowed any more"
+            ),
+            Reason::Untrackable(port) => {
+                write!(
+                    f,
+                    "cannot be looked up among the connections of port {port}"
+                )
+            }
+            Reason::NoSuchChain(chain) => write!(f, "chain {chain} does not exist"),
+            Reason::ChainTooLong(chain) => {
+                write!(f, "chain {chain} jumps too deep or has too many rules")
+            }
             Reason::NoSuchPort(number) => {
                 write!(f, "datapath port {number} carries no virtual port")
             }

@@ -8,7 +8,7 @@ use crate::outcome::Outcome;
 use crate::probe::Probe;
 use crate::stages::{STAGES, Stage};
 use crate::walk::Purpose;
-use crate::{flood, port};
+use crate::{flood, mark, port};
 
 /// Judges a packet by its kernel key.
 ///
@@ -39,10 +39,18 @@ pub(crate) fn run(
     }
     let reason = match port::enter(snapshot, probe, purpose) {
         ControlFlow::Break(reason) => reason,
-        ControlFlow::Continue(mut walk) => stages
-            .iter()
-            .find_map(|stage| stage(&mut walk).break_value())
-            .unwrap_or_else(|| flood::to_all_others(&mut walk)),
+        ControlFlow::Continue(mut walk) => {
+            let reason = match stages.iter().try_for_each(|stage| stage(&mut walk)) {
+                ControlFlow::Break(reason) => reason,
+                ControlFlow::Continue(()) => match flood::to_all_others(&mut walk) {
+                    ControlFlow::Break(reason) | ControlFlow::Continue(reason) => reason,
+                },
+            };
+            let port = walk.ingress.id;
+            let conversation = mark::write(port, walk.probe);
+            walk.probe.converses(conversation);
+            reason
+        }
     };
     probe.finish(reason)
 }

@@ -4,7 +4,7 @@
 //! them and asks the reference evaluator.
 
 use crate::walk::{Flow, Walk};
-use crate::{arp, bridge, dhcp, ethernet, port, vlan};
+use crate::{arp, bridge, connection, dhcp, ethernet, filter, port, security, vlan};
 
 /// A step that may decide.
 pub(crate) type Stage = fn(&mut Walk<'_, '_>) -> Flow;
@@ -16,7 +16,10 @@ pub(crate) const STAGES: &[Stage] = &[
     ethernet::source_is_a_station,
     ethernet::is_no_control_frame,
     vlan::classify,
+    security::check,
     dhcp::is_for_server,
+    connection::at_ingress,
+    filter::inbound,
     bridge::learn,
     arp::is_answered,
     dhcp::sink,

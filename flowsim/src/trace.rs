@@ -51,6 +51,14 @@ pub enum What {
     SkipsDown,
     /// Leaves by a datapath port.
     Leaves(u32),
+    /// Goes in a connection that is known: as its replies do, or as its first packet did.
+    Goes(bool),
+    /// Meets the condition of a rule.
+    Matches,
+    /// Is not let out here.
+    HeldBack,
+    /// Is something that is never answered.
+    MayNotBeAnswered,
     /// Is not what the service takes, and goes on as ordinary traffic.
     HandedBack(PuntClass),
     /// The end.
@@ -76,6 +84,11 @@ impl fmt::Display for What {
             What::Unknown(mac) => write!(f, "{mac} is in no table"),
             What::SkipsDown => f.write_str("is administratively down, skipped"),
             What::Leaves(number) => write!(f, "leaves by datapath port {number}"),
+            What::Goes(true) => f.write_str("is a reply, or an error about a connection"),
+            What::Goes(false) => f.write_str("goes the way of its connection's first packet"),
+            What::Matches => f.write_str("meets the condition"),
+            What::HeldBack => f.write_str("is not let out here"),
+            What::MayNotBeAnswered => f.write_str("is not answered: it may be an answer itself"),
             What::HandedBack(class) => write!(f, "is not for {}, handed back", class.name()),
             What::Verdict(reason) => reason.fmt(f),
         }

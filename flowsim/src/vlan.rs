@@ -81,7 +81,13 @@ pub(crate) fn classify(walk: &mut Walk<'_, '_>) -> Flow {
         Shape::None => 0,
         _ if !walk.vlan_aware => return ControlFlow::Break(Reason::Tagged(bridge)),
         _ => match tag.vlan(probe) {
-            Some(vlan) => vlan,
+            Some(vlan) => {
+                // What is inside is where the kernel looks for it only if the tags are these.
+                if !walk.priority_tagged {
+                    let _ = INNER.shape(probe);
+                }
+                vlan
+            }
             None => return ControlFlow::Break(Reason::BadTag(bridge)),
         },
     };

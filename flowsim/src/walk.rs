@@ -3,10 +3,14 @@
 use std::ops::ControlFlow;
 
 use weft_flow::Action;
-use weft_topology::id::{BridgeId, PortId};
+use weft_topology::id::{BridgeId, ChainId, PortId, RuleId};
 use weft_topology::port::Port;
-use weft_topology::{MacAddr, Snapshot, Tag};
+use weft_topology::snapshot::Needs;
+use weft_topology::{LocalPort, MacAddr, Snapshot, Tag};
 
+use crate::connection::{self, Connection};
+use crate::filter::{self, Verdict};
+use crate::pass::Pass;
 use crate::probe::Probe;
 use crate::punt::PuntClass;
 use crate::reason::Reason;
@@ -41,12 +45,40 @@ pub(crate) struct Walk<'w, 'p> {
     pub(crate) priority_tagged: bool,
     /// The source address, once it is known to be behind the ingress port.
     pub(crate) taught: Option<MacAddr>,
+    /// The ingress port's zone.
+    pub(crate) zone: u16,
+    /// The pass, unless it is the first.
+    pub(crate) pass: Option<Pass>,
+    /// Whether the packet came in fragments that were put together.
+    pub(crate) was_fragment: bool,
+    /// The chains of the bridge, inbound and outbound.
+    pub(crate) bridge_filters: (Option<ChainId>, Option<ChainId>),
+    /// What the rules that may judge the ingress port's packets ask.
+    pub(crate) needs: Needs,
+    /// What is known of its connection.
+    pub(crate) connection: Connection,
+    /// Whether it has left by a port.
+    pub(crate) is_sent: bool,
+}
+
+/// Whether a packet was let out of a port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sent {
+    /// It was.
+    Out,
+    /// It was not, for this reason.
+    Held(Reason),
+    /// A rule rejects it.
+    Rejected(RuleId),
 }
 
 impl<'w> Walk<'w, '_> {
-    /// The number of a port in the datapath, if it is carried here and the bridge's, and the port. The
-    /// tag covers its bridge and its administrative state, too.
-    pub(crate) fn port_here(&mut self, id: PortId) -> ControlFlow<Reason, Option<(u32, &'w Port)>> {
+    /// How the datapath carries a port, if it is carried here and the bridge's, and the port. The tag covers its
+    /// bridge and its administrative state, too.
+    pub(crate) fn port_here(
+        &mut self,
+        id: PortId,
+    ) -> ControlFlow<Reason, Option<(&'w LocalPort, &'w Port)>> {
         self.probe.tag(Tag::Local(id));
         let snapshot = self.snapshot;
         let Some(local) = snapshot.local_by_port(id) else {
@@ -54,17 +86,39 @@ impl<'w> Walk<'w, '_> {
         };
         let port = self.probe.loaded(id.into(), snapshot.port(id))?;
         let port = port.filter(|port| port.bridge() == Some(self.bridge));
-        ControlFlow::Continue(port.map(|port| (local.number, port.as_ref())))
+        ControlFlow::Continue(port.map(|port| (local, port.as_ref())))
     }
 
-    /// Sends the frame out of a datapath port.
-    pub(crate) fn output(&mut self, port: PortId, number: u32) {
-        let actions = &mut self.probe.lists.actions;
-        if actions.is_empty() && self.priority_tagged {
-            actions.push(Action::PopVlan);
+    /// Sends the frame out of a port, if chains let it. What keeps it back there keeps it back nowhere else.
+    pub(crate) fn send(&mut self, port: &'w Port, local: &LocalPort) -> ControlFlow<Reason, Sent> {
+        let sent = match self.pass(port, local) {
+            ControlFlow::Break(reason) if reason.is_drop() => Sent::Held(reason),
+            ControlFlow::Break(reason) => return ControlFlow::Break(reason),
+            ControlFlow::Continue(sent) => sent,
+        };
+        if sent != Sent::Out {
+            self.probe.step(Some(port.id.into()), What::HeldBack);
         }
-        actions.push(Action::Output(number));
-        self.probe.step(Some(port.into()), What::Leaves(number));
+        ControlFlow::Continue(sent)
+    }
+
+    fn pass(&mut self, port: &'w Port, local: &LocalPort) -> ControlFlow<Reason, Sent> {
+        let needs = connection::needs(self, port)?;
+        connection::at_egress(self, port, local.zone(), needs)?;
+        match filter::outbound(self, port)? {
+            Verdict::Accept => {}
+            Verdict::Drop(rule) => return ControlFlow::Break(Reason::Filtered(rule)),
+            Verdict::Reject(rule) => return ControlFlow::Continue(Sent::Rejected(rule)),
+        }
+        if self.priority_tagged && !self.is_sent {
+            self.probe.lists.actions.push(Action::PopVlan);
+        }
+        connection::enter_tables(self, local.zone(), needs);
+        self.is_sent = true;
+        self.probe.lists.actions.push(Action::Output(local.number));
+        let step = What::Leaves(local.number);
+        self.probe.step(Some(port.id.into()), step);
+        ControlFlow::Continue(Sent::Out)
     }
 
     /// Brings the frame, as it came, up for a local service.

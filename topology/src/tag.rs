@@ -3,9 +3,10 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use pnet_base::MacAddr;
 
-use crate::id::{BridgeId, ObjectId, PortId};
+use crate::id::{AddressGroupId, BridgeId, ObjectId, PortId};
 
 /// A fact that an outcome may depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +21,8 @@ pub enum Tag {
     Neighbour(BridgeId, IpAddr),
     /// Whether DHCP serves a MAC on a bridge, and with what.
     Dhcp(BridgeId, MacAddr),
+    /// Whether a prefix stands in an address group.
+    Member(AddressGroupId, IpNet),
     /// Whether a port is carried by this host's datapath, and by which number.
     Local(PortId),
 }

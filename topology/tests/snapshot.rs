@@ -167,6 +167,8 @@ fn is_shared(a: &Object, b: &Object) -> bool {
         (Object::Route(a), Object::Route(b)) => Arc::ptr_eq(a, b),
         (Object::AddressGroup(a), Object::AddressGroup(b)) => Arc::ptr_eq(a, b),
         (Object::AddressGroupMember(a), Object::AddressGroupMember(b)) => Arc::ptr_eq(a, b),
+        (Object::Chain(a), Object::Chain(b)) => Arc::ptr_eq(a, b),
+        (Object::Rule(a), Object::Rule(b)) => Arc::ptr_eq(a, b),
         (Object::DhcpSubnet(a), Object::DhcpSubnet(b)) => Arc::ptr_eq(a, b),
         (Object::DhcpHost(a), Object::DhcpHost(b)) => Arc::ptr_eq(a, b),
         (Object::MacEntry(a), Object::MacEntry(b)) => Arc::ptr_eq(a, b),

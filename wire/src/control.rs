@@ -97,7 +97,26 @@ pub enum Verb {
         port: PortId,
         /// The frame's bytes in hex.
         frame: String,
+        /// What the connection table says where it is asked; absent: what the frame looks like.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connection: Option<Connection>,
     },
+}
+
+/// What a connection table may say of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Connection {
+    /// It begins a connection.
+    New,
+    /// It goes the way of the packet that began one.
+    Established,
+    /// It goes the other way.
+    Reply,
+    /// It is an ICMP error about one.
+    Related,
+    /// It fits none, and may not begin one.
+    Invalid,
 }
 
 /// One line of an answer.
@@ -320,6 +339,19 @@ pub struct TraceResult {
     pub actions: String,
     /// How often the packet would be looked up again.
     pub recirculations: u32,
+    /// The flows of all its passes, in their order; the first is `flow` and `actions` again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passes: Vec<TracePass>,
+}
+
+/// One pass of a packet through the kernel's flow table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TracePass {
+    /// The flow that the kernel would get; absent: none.
+    pub flow: Option<String>,
+    /// Its actions.
+    pub actions: String,
 }
 
 /// One thing that a packet met on its walk.

@@ -115,9 +115,17 @@ impl Peers {
                 };
                 watching::capture(port, bounds, &bindings, who, replies).await
             }
-            Verb::Trace { port, frame } => {
+            Verb::Trace {
+                port,
+                frame,
+                connection,
+            } => {
                 let frame = bytes_of(&frame)?;
-                done(&self.hot(move |hot| hot.trace(port, &frame)).await?)
+                done(
+                    &self
+                        .hot(move |hot| hot.trace(port, &frame, connection))
+                        .await?,
+                )
             }
         }
     }

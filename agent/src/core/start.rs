@@ -33,6 +33,8 @@ use crate::snapshot::{Builder, Frontier, load};
 
 /// The file of the snapshot in the state directory.
 pub const SNAPSHOT: &str = "snapshot.json";
+/// File of conversations, below the run directory.
+const CONVERSATIONS: &str = "conversations";
 
 /// What runs.
 #[derive(Debug)]
@@ -135,6 +137,7 @@ pub fn start_on(
         limits: config.limits(),
         exact_flows: config.debug.exact_flows,
         accounts,
+        conversations: Some(config.run_dir.join(CONVERSATIONS)),
         events,
     })?;
     let carrier = Carrier::new(datapath, hot.clone(), setter);

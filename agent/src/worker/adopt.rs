@@ -78,6 +78,9 @@ impl Worker {
             since: self.now(),
         };
         self.table.insert(ufid, new);
+        if let Some(conversation) = outcome.conversation {
+            self.meet_conversation(conversation);
+        }
         if becomes_drop {
             // As everywhere, of a flow that drops the kernel counts nothing but drops.
             self.reborn.insert(ufid, self.now());

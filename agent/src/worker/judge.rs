@@ -128,6 +128,9 @@ impl Worker {
                 valid_until: outcome.valid_until,
             },
         );
+        if let Some(conversation) = outcome.conversation {
+            self.meet_conversation(conversation);
+        }
         if !same_actions {
             let pid = number.and_then(|number| self.ports.by_number(number));
             let pid = pid.map_or(0, |slot| slot.source.pid());

@@ -32,11 +32,14 @@
 
 mod adopt;
 mod batch;
+mod connections;
+mod foresee;
 mod inbox;
 mod judge;
 mod limit;
 mod measure;
 mod park;
+mod passes;
 mod pool;
 mod ports;
 mod query;
@@ -45,6 +48,7 @@ mod shared;
 mod stats;
 mod sweep;
 mod tally;
+mod trace;
 mod upcall;
 mod words;
 

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use weft_ovs::Datapath;
 use weft_topology::id::PortId;
 use weft_topology::{Snapshot, Tag};
 
+use super::connections::{News, Warden};
 use super::inbox::{Message, inbox};
 use super::run::Worker;
 use super::shared::{Clock, RECEIVE_BUFFER, Settings, Shared, monotonic_clock};
@@ -62,7 +63,13 @@ pub(super) fn start_with(
     clock: Clock,
 ) -> Result<Arc<Workers>, HotError> {
     let settings = Settings::new(start.limits, start.exact_flows);
-    let shared = Arc::new(Shared::new(start.snapshot.clone(), start.events, clock));
+    let (warden, news) = unbounded();
+    let shared = Arc::new(Shared::new(
+        start.snapshot.clone(),
+        start.events,
+        warden,
+        clock,
+    ));
     let counted = Arc::new(start.accounts.flows.into_iter().collect());
     let mut postboxes = Vec::new();
     let mut workers = Vec::new();
@@ -76,25 +83,14 @@ pub(super) fn start_with(
         workers.push(worker);
     }
     shared.set_postboxes(postboxes);
-    let mut threads = Vec::new();
+    let warden = Warden::new(shared.clone(), start.datapath.as_ref(), start.conversations)?;
+    let mut threads = vec![spawn(&shared, "warden", move || {
+        warden.run(&news);
+        Ok(())
+    })?];
     for (index, worker) in workers.into_iter().enumerate() {
-        let shared = shared.clone();
-        threads.push(
-            Builder::new()
-                .name(format!("worker-{index}"))
-                .spawn(move || {
-                    // A simulation is guarded by itself; what gets here is a defect of the worker.
-                    let ended = catch_unwind(AssertUnwindSafe(|| worker.run()));
-                    let reason = match ended {
-                        Ok(Ok(())) => return,
-                        Ok(Err(errno)) => {
-                            format!("worker {index} cannot wait for upcalls: {errno}")
-                        }
-                        Err(_) => format!("worker {index} panicked"),
-                    };
-                    shared.tell(Event::WorkerLost { reason });
-                })?,
-        );
+        let name = format!("worker-{index}");
+        threads.push(spawn(&shared, &name, move || worker.run())?);
     }
     Ok(Arc::new(Workers {
         shared,
@@ -106,6 +102,24 @@ pub(super) fn start_with(
         threads: Mutex::new(threads),
         sweeper: Mutex::default(),
     }))
+}
+
+/// Starts a thread whose end, unless it was told to, is the agent's.
+fn spawn(
+    shared: &Arc<Shared>,
+    name: &str,
+    work: impl FnOnce() -> nix::Result<()> + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let (shared, thread) = (shared.clone(), name.to_owned());
+    Builder::new().name(name.to_owned()).spawn(move || {
+        // A simulation is guarded by itself; what gets here is a defect of the thread.
+        let reason = match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(Ok(())) => return,
+            Ok(Err(errno)) => format!("{thread} cannot wait for upcalls: {errno}"),
+            Err(_) => format!("{thread} panicked"),
+        };
+        shared.tell(Event::WorkerLost { reason });
+    })
 }
 
 impl Workers {
@@ -132,6 +146,9 @@ impl Workers {
         self.shared.send(there.worker, Message::Detach(port));
         // A worker writes what a message brought before it takes the next one.
         self.ask(there.worker, |_| ());
+        if let Some(local) = self.shared.snapshot().local_by_port(port) {
+            self.shared.tell_warden(News::Vacated(local.zone()));
+        }
     }
 
     pub(super) fn hand_out(&self, snapshot: Arc<Snapshot>, tags: &Arc<BTreeSet<Tag>>) {
@@ -173,6 +190,7 @@ impl Workers {
             self.shared.send(worker, Message::Rebuilt(datapath.fork()?));
         }
         *lock(&self.control) = datapath;
+        self.shared.tell_warden(News::Rebuilt);
         match swept {
             Some(_) => self.start_sweeper(),
             None => Ok(()),
@@ -183,6 +201,7 @@ impl Workers {
     pub(super) fn end(&self) {
         let mut threads: Vec<_> = self.stop_sweeper().into_iter().collect();
         self.shared.tell_all(|| Message::Stop);
+        self.shared.tell_warden(News::Stop);
         threads.append(&mut lock(&self.threads));
         let end = Instant::now() + FAREWELL;
         for thread in threads {

@@ -4,18 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use weft_flow::text::{Actions, Flow};
-use weft_flow::{Action, Field, Ufid};
-use weft_flowsim::{Effect, Install, Outcome, Probe, Reason, Scratch, Step, serve, simulate};
+use weft_flow::Ufid;
+use weft_flowsim::{Reason, Step};
 use weft_ovs::Datapath;
-use weft_ovs::extract::extract;
 use weft_topology::id::PortId;
 use weft_topology::{Object, ObjectId, Snapshot, Tag};
-use weft_wire::control::{DropInfo, FlowInfo, LearnedInfo, TraceResult, TraceStep};
+use weft_wire::control::{Connection, DropInfo, FlowInfo, LearnedInfo, TraceResult, TraceStep};
 
 use super::measure::listed;
 use super::pool::Workers;
-use super::run::Worker;
 use super::words::describe;
 use crate::accounts::Accounts;
 use crate::flows::learned::LearnedMac;
@@ -108,14 +105,19 @@ impl Hot for Workers {
         Ok(entries.into_iter().map(info).collect())
     }
 
-    fn trace(&self, port: PortId, frame: &[u8]) -> Result<TraceResult, HotError> {
+    fn trace(
+        &self,
+        port: PortId,
+        frame: &[u8],
+        connection: Option<Connection>,
+    ) -> Result<TraceResult, HotError> {
         const ATTEMPT: &str = "trace a frame";
         let worker = self.owner(port).ok_or(HotError::NoSuchPort {
             attempt: ATTEMPT,
             port,
         })?;
         let frame = frame.to_vec();
-        self.ask(worker, move |worker| worker.trace(port, &frame))
+        self.ask(worker, move |worker| worker.trace(port, &frame, connection))
             .ok_or(HotError::Stopped { attempt: ATTEMPT })?
     }
 
@@ -162,68 +164,7 @@ impl Hot for Workers {
     }
 }
 
-impl Worker {
-    /// Walks a frame as an upcall would be, and changes nothing.
-    fn trace(&mut self, port: PortId, frame: &[u8]) -> Result<TraceResult, HotError> {
-        let local = self
-            .snapshot
-            .local_by_port(port)
-            .ok_or(HotError::NoSuchPort {
-                attempt: "trace a frame",
-                port,
-            })?;
-        let mut key = extract(frame).ok_or_else(|| HotError::BadFrame {
-            reason: format!("{} bytes are no Ethernet frame", frame.len()),
-        })?;
-        key.set(Field::InPort, u128::from(local.number))
-            .set(Field::RecircId, 0);
-        let (now, mut scratch) = (self.now(), Scratch::new());
-        let (snapshot, learned) = (&self.snapshot, &self.shared.learned);
-        let mut walk = |judge: fn(&Snapshot, &mut Probe<'_>) -> Outcome| {
-            let mut steps = Vec::new();
-            let probe = Probe::new(&key, frame, learned, now, &mut scratch);
-            let outcome = judge(snapshot, &mut probe.with_trace(&mut steps));
-            let in_words = |step| in_words(step, snapshot);
-            let steps: Vec<TraceStep> = steps.iter().map(in_words).collect();
-            (outcome, steps)
-        };
-        let (outcome, mut steps) = walk(simulate);
-        // What the flow sends up is judged again, by its bytes; where the two walks part is of interest.
-        let served = outcome.punt().map(|class| {
-            let (served, again) = walk(serve);
-            let same = steps.iter().zip(&again).take_while(|(a, b)| a == b);
-            let parted = same.count();
-            if parted < again.len() {
-                steps.push(TraceStep {
-                    object: String::new(),
-                    name: None,
-                    what: format!("comes up to {}, which reads its bytes", class.name()),
-                });
-                steps.extend(again.into_iter().skip(parted));
-            }
-            served
-        });
-        let last = served.as_ref().unwrap_or(&outcome);
-        let installs = outcome.install == Install::Flow;
-        let mask = outcome.flow_mask(&key);
-        Ok(TraceResult {
-            steps,
-            reason: with_name(last.reason, &self.snapshot),
-            outputs: outputs(last, &self.snapshot),
-            flow: installs.then(|| {
-                Flow {
-                    key: &key,
-                    mask: &mask,
-                }
-                .to_string()
-            }),
-            actions: Actions(&outcome.actions).to_string(),
-            recirculations: recirculations(&outcome.actions),
-        })
-    }
-}
-
-fn in_words(step: &Step, snapshot: &Snapshot) -> TraceStep {
+pub(super) fn in_words(step: &Step, snapshot: &Snapshot) -> TraceStep {
     let object = step.object.map(|object| object.to_string());
     TraceStep {
         object: object.unwrap_or_default(),
@@ -241,7 +182,7 @@ fn name_of(object: ObjectId, snapshot: &Snapshot) -> Option<String> {
 }
 
 /// A reason, with the name of the bridge that decided behind its id.
-fn with_name(reason: Reason, snapshot: &Snapshot) -> String {
+pub(super) fn with_name(reason: Reason, snapshot: &Snapshot) -> String {
     let text = reason.to_string();
     let object = reason.object();
     match object.and_then(|object| Some((object, name_of(object, snapshot)?))) {
@@ -251,25 +192,4 @@ fn with_name(reason: Reason, snapshot: &Snapshot) -> String {
         }
         None => text,
     }
-}
-
-/// How often the packet is looked up again.
-fn recirculations(actions: &[Action]) -> u32 {
-    let again = |action: &&Action| matches!(action, Action::Recirc(_));
-    u32::try_from(actions.iter().filter(again).count()).unwrap_or(u32::MAX)
-}
-
-/// The interfaces that a copy of the packet, or a local service's answer, leaves by.
-fn outputs(outcome: &Outcome, snapshot: &Snapshot) -> Vec<String> {
-    let sent = outcome.actions.iter().filter_map(|action| match action {
-        Action::Output(number) => snapshot.local_by_number(*number),
-        _ => None,
-    });
-    let answered = outcome.effects.iter().filter_map(|effect| match effect {
-        Effect::Answer { port, .. } => snapshot.local_by_port(*port),
-        Effect::Learn { .. } | Effect::Unanswered { .. } => None,
-    });
-    sent.chain(answered)
-        .map(|local| local.interface.clone())
-        .collect()
 }

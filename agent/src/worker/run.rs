@@ -46,6 +46,8 @@ pub(super) struct Worker {
     pub(super) batch: Batch,
     pub(super) scratch: Scratch,
     pub(super) simulate: Simulate,
+    /// Marks of conversations that the warden was told of.
+    pub(super) met: HashSet<u32>,
     /// Objects that this worker has asked for since the last snapshot.
     pub(super) asked: HashSet<ObjectId>,
     /// Flows deleted since the dump in progress began: the dump may still name them.
@@ -90,6 +92,7 @@ impl Worker {
             batch: Batch::default(),
             scratch: Scratch::new(),
             simulate: weft_flowsim::simulate,
+            met: HashSet::new(),
             asked: HashSet::new(),
             deleted: HashSet::new(),
             reborn: HashMap::new(),

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use crossbeam_channel::Sender;
 use tokio::sync::mpsc::UnboundedSender;
 use weft_flowsim::Time;
 use weft_observe::metrics::{Distribution, Histogram};
 use weft_topology::{Epoch, Snapshot, Tag};
 
+use super::connections::{News, may_deny};
 use super::inbox::{Message, Postbox};
 use super::tally::Counters;
 use crate::flows::learned::MacTable;
@@ -46,6 +48,7 @@ pub(super) struct Shared {
     snapshot: ArcSwap<Snapshot>,
     owners: ArcSwap<HashMap<u32, usize>>,
     events: UnboundedSender<Event>,
+    warden: Sender<News>,
     clock: Clock,
 }
 
@@ -78,6 +81,7 @@ impl Shared {
     pub(super) fn new(
         snapshot: Arc<Snapshot>,
         events: UnboundedSender<Event>,
+        warden: Sender<News>,
         clock: Clock,
     ) -> Self {
         Self {
@@ -91,6 +95,7 @@ impl Shared {
             snapshot: ArcSwap::new(snapshot),
             owners: ArcSwap::default(),
             events,
+            warden,
             clock,
         }
     }
@@ -113,6 +118,11 @@ impl Shared {
         let _ = self.events.send(event);
     }
 
+    /// Tells the warden; one that has ended needs no news.
+    pub(super) fn tell_warden(&self, news: News) {
+        let _ = self.warden.send(news);
+    }
+
     /// Hands a snapshot to all workers.
     pub(super) fn publish(
         &self,
@@ -124,6 +134,7 @@ impl Shared {
         self.snapshot.store(snapshot.clone());
         let workers = self.postboxes().count();
         self.epochs().pending.push_back((snapshot.epoch(), workers));
+        self.tell_warden(News::Published(snapshot.epoch(), may_deny(tags)));
         self.tell_all(|| Message::Publish(snapshot.clone(), tags.clone()));
     }
 
@@ -142,7 +153,7 @@ impl Shared {
         tracing::trace!(worker, ?epoch, left = *left, "epoch passed");
         while epochs.pending.front().is_some_and(|(_, left)| *left == 0) {
             if let Some((epoch, _)) = epochs.pending.pop_front() {
-                self.tell(Event::EpochDone(epoch));
+                self.tell_warden(News::Passed(epoch));
             }
         }
     }

@@ -107,6 +107,10 @@ counters! {
     Parked => "parked",
     /// MACs not learned because their port has too many.
     MacsRefused => "macs_refused",
+    /// Connections cut because a change denies what let them begin.
+    ConnectionsCut => "connections_cut",
+    /// Connections that were not judged after a change, because whose they are is not known.
+    ConnectionsUnknown => "connections_unknown",
 }
 
 /// The workers' counters, all of them only growing. Anybody may read them at any time.
@@ -128,6 +132,13 @@ impl Counters {
             .iter()
             .map(|counter| counter.name())
             .zip(values)
+    }
+
+    /// Counts.
+    pub(super) fn add(&self, counter: Counter, by: u64) {
+        if let Some(value) = self.0.get(counter as usize) {
+            value.fetch_add(by, Ordering::Relaxed);
+        }
     }
 
     /// The counters as metrics.
@@ -153,9 +164,7 @@ impl Tally {
 
     /// Counts several.
     pub(super) fn add(&mut self, counter: Counter, by: u64) {
-        if let Some(value) = self.counters.0.get(counter as usize) {
-            value.fetch_add(by, Ordering::Relaxed);
-        }
+        self.counters.add(counter, by);
     }
 
     /// Counts packets that a verdict drops.

@@ -124,6 +124,7 @@ impl Worker {
         if outcome.install == Install::Flow {
             self.install(pid, packet.key, &outcome);
         }
+        self.foresee(pid, packet.key, &outcome);
         match outcome.punt() {
             Some(class) => self.serve(port, pid, packet, class),
             None => self.send(port, pid, packet, &outcome),
@@ -167,7 +168,7 @@ impl Worker {
     }
 
     /// Puts the flow of a verdict, unless it is on its way already (its first packets came up together).
-    fn install(&mut self, pid: u32, key: &FlowKey, outcome: &Outcome) {
+    pub(super) fn install(&mut self, pid: u32, key: &FlowKey, outcome: &Outcome) {
         let mask = match self.settings.exact_flows {
             true => exact(key),
             false => outcome.flow_mask(key),
@@ -196,6 +197,9 @@ impl Worker {
             since: self.now(),
         };
         self.table.insert(ufid, new);
+        if let Some(conversation) = outcome.conversation {
+            self.meet_conversation(conversation);
+        }
         set_pid(self.table.actions_mut(ufid).unwrap_or_default(), pid);
         if self.deleted.remove(&ufid) {
             self.reborn.insert(ufid, self.now());

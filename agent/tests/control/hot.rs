@@ -13,7 +13,7 @@ use weft_observe::metrics::Distribution;
 use weft_ovs::{Datapath, DatapathInfo, Writes};
 use weft_topology::id::PortId;
 use weft_topology::{Epoch, Snapshot, Tag};
-use weft_wire::control::{DropInfo, FlowInfo, LearnedInfo, TraceResult};
+use weft_wire::control::{Connection, DropInfo, FlowInfo, LearnedInfo, TraceResult};
 
 /// What it was told, and what it does about it.
 #[derive(Default)]
@@ -150,7 +150,12 @@ impl Hot for Noting {
         Ok(Vec::new())
     }
 
-    fn trace(&self, port: PortId, _: &[u8]) -> Result<TraceResult, HotError> {
+    fn trace(
+        &self,
+        port: PortId,
+        _: &[u8],
+        _: Option<Connection>,
+    ) -> Result<TraceResult, HotError> {
         Err(HotError::NoSuchPort {
             attempt: "trace",
             port,

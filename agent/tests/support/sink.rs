@@ -85,6 +85,7 @@ impl Sink {
             },
             exact_flows: true,
             accounts: Accounts::default(),
+            conversations: None,
             events: sender,
         })
         .unwrap();

@@ -37,9 +37,18 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             port,
             pcap: Some(path),
             packet,
+            connection,
             ..
-        } => trace::capture(port, &path, packet, &agent, form),
-        Verb::Trace { port, words, .. } => trace::run(port, &words, &agent, form),
+        } => {
+            let from = trace::From::new(port, connection);
+            trace::capture(from, &path, packet, &agent, form)
+        }
+        Verb::Trace {
+            port,
+            words,
+            connection,
+            ..
+        } => trace::run(trace::From::new(port, connection), &words, &agent, form),
         Verb::Sync { timeout } => sync::run(timeout, &api, form),
         Verb::Apply { file, yes, dry_run } => apply::apply(&file, yes, dry_run, &api, form),
         Verb::Diff { file } => apply::diff(&file, &api, form),

@@ -4,9 +4,10 @@ use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
 
+use clap::ValueEnum;
 use serde_json::json as object;
 use weft_topology::id::PortId;
-use weft_wire::control::{FailureCode, TraceResult, Verb};
+use weft_wire::control::{Connection, FailureCode, TraceResult, Verb};
 
 use crate::agent::Agent;
 use crate::capture_file::{self, Frame};
@@ -37,9 +38,45 @@ impl FromStr for Which {
     }
 }
 
+/// What a connection table says, where one is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Assumed {
+    /// It begins a connection.
+    New,
+    /// It goes the way of the packet that began one.
+    Established,
+    /// It goes the other way.
+    Reply,
+    /// It is an ICMP error about one.
+    Related,
+    /// It fits none, and may not begin one.
+    Invalid,
+}
+
+/// Where packets come in, and what is known of their connections.
+#[derive(Clone, Copy, Debug)]
+pub struct From {
+    port: PortId,
+    connection: Option<Connection>,
+}
+
+impl From {
+    /// A port, and what a connection table says there.
+    pub fn new(port: PortId, assumed: Option<Assumed>) -> Self {
+        let connection = assumed.map(|assumed| match assumed {
+            Assumed::New => Connection::New,
+            Assumed::Established => Connection::Established,
+            Assumed::Reply => Connection::Reply,
+            Assumed::Related => Connection::Related,
+            Assumed::Invalid => Connection::Invalid,
+        });
+        Self { port, connection }
+    }
+}
+
 /// Makes the packet, asks and shows.
-pub fn run(port: PortId, words: &[String], agent: &Agent, form: Form) -> Result<(), Error> {
-    let trace = ask(port, &frame::from_words(words)?, agent)?;
+pub fn run(from: From, words: &[String], agent: &Agent, form: Form) -> Result<(), Error> {
+    let trace = ask(from, &frame::from_words(words)?, agent)?;
     match form {
         Form::Json => json(&trace),
         Form::People => show(&trace),
@@ -49,7 +86,7 @@ pub fn run(port: PortId, words: &[String], agent: &Agent, form: Form) -> Result<
 
 /// Asks for the packets of a capture, and shows them in a table; a single one as if it was said in words.
 pub fn capture(
-    port: PortId,
+    from: From,
     path: &Path,
     which: Which,
     agent: &Agent,
@@ -68,7 +105,7 @@ pub fn capture(
         progress: Progress::of("traced", "packets", None),
     };
     let outcome = capture_file::read(path, only, |frame| {
-        let result = match ask(port, &frame.bytes, agent) {
+        let result = match ask(from, &frame.bytes, agent) {
             // The frame is at fault, and the next may be none.
             Err(Error::Refused(failure)) if failure.code == FailureCode::BadRequest => {
                 Err(failure.message)
@@ -161,9 +198,12 @@ fn row(frame: &Frame, result: Result<TraceResult, String>) -> Vec<String> {
     vec![number, length, address(6), address(0), verdict, outputs]
 }
 
-fn ask(port: PortId, bytes: &[u8], agent: &Agent) -> Result<TraceResult, Error> {
-    let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    agent.one(Verb::Trace { port, frame: hex })
+fn ask(from: From, bytes: &[u8], agent: &Agent) -> Result<TraceResult, Error> {
+    agent.one(Verb::Trace {
+        port: from.port,
+        frame: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        connection: from.connection,
+    })
 }
 
 fn show(trace: &TraceResult) {
@@ -180,10 +220,14 @@ fn show(trace: &TraceResult) {
         [] => line("leaves    nowhere"),
         outputs => line(&format!("leaves    {}", outputs.join(", "))),
     }
-    line(&format!(
-        "flow      {}",
-        trace.flow.as_deref().unwrap_or("none: this packet alone")
-    ));
-    line(&format!("actions   {}", trace.actions));
+    for (number, pass) in trace.passes.iter().enumerate() {
+        let name = match number {
+            0 => "flow".to_owned(),
+            again => format!("flow {}", again + 1),
+        };
+        let flow = pass.flow.as_deref().unwrap_or("none: this packet alone");
+        line(&format!("{name:<9} {flow}"));
+        line(&format!("actions   {}", pass.actions));
+    }
     line(&format!("looked up again {} times", trace.recirculations));
 }

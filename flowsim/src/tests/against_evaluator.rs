@@ -7,15 +7,15 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use weft_evaluator::{Punt, Verdict, World};
+use weft_evaluator::{Arrival, Offence, Punt, Verdict, World};
 use weft_topology::id::{BridgeId, PortId};
 use weft_topology::{MacAddr, Snapshot, Tag};
 
 use super::net::snapshot;
 use super::random::{NOW, any_arrival, any_world, cases, config};
-use super::run::{Seen, send_through};
+use super::run::{Seen, commits, send_through};
 use crate::stages::{STAGES, Stage};
-use crate::{Effect, Reason};
+use crate::{Effect, Reason, Violation};
 
 const FRAMES: u32 = 50;
 /// How many scenes an order of stages may survive before it passes for right.
@@ -31,8 +31,8 @@ proptest! {
     ) {
         let mut world = world;
         let snapshot = snapshot(&world);
-        for (in_port, frame) in arrivals {
-            world = compare(STAGES, world, &snapshot, in_port, &frame).map_err(TestCaseError::fail)?;
+        for arrival in &arrivals {
+            world = compare(STAGES, world, &snapshot, arrival).map_err(TestCaseError::fail)?;
         }
     }
 }
@@ -67,15 +67,15 @@ fn is_caught(order: &[Stage]) -> bool {
     (0..SCENES).any(|_| {
         let (mut world, arrivals) = scene.new_tree(&mut runner).unwrap().current();
         let snapshot = snapshot(&world);
-        arrivals.into_iter().any(|(in_port, frame)| {
-            match compare(order, world.clone(), &snapshot, in_port, &frame) {
+        arrivals.iter().any(
+            |arrival| match compare(order, world.clone(), &snapshot, arrival) {
                 Ok(after) => {
                     world = after;
                     false
                 }
                 Err(_) => true,
-            }
-        })
+            },
+        )
     })
 }
 
@@ -84,14 +84,16 @@ fn compare(
     stages: &[Stage],
     before: World,
     snapshot: &Snapshot,
-    in_port: u32,
-    frame: &[u8],
+    (in_port, frame, known): &(u32, Vec<u8>, Arrival),
 ) -> Result<World, String> {
+    let (in_port, known) = (*in_port, *known);
     let mut after = before.clone();
-    let verdict = after.enter(NOW, in_port, frame);
-    let seen = send_through(stages, &before, snapshot, in_port, frame, NOW);
+    let verdict = after.enter_as(NOW, in_port, frame, known);
+    let seen = send_through(stages, &before, snapshot, (in_port, frame, known), NOW);
     let differs = |what: &str| {
-        format!("{what}:\n{seen:#?}\n{verdict:#?}\nport {in_port}, frame {frame:02x?}\n{before:#?}")
+        format!(
+            "{what}:\n{seen:#?}\n{verdict:#?}\nport {in_port}, {known:?}, frame {frame:02x?}\n{before:#?}"
+        )
     };
     let Some(seen) = &seen else {
         let nothing = verdict.outputs.is_empty() && verdict.answer.is_none();
@@ -105,6 +107,7 @@ fn compare(
         ("reason", is_reason(seen.reason(), &verdict)),
         ("outputs", seen.outputs == verdict.outputs),
         ("answer", is_answer(seen, &verdict, in_port, frame)),
+        ("commits", is_entered(seen, &verdict, snapshot)),
         ("learned", places(&after) == taught(&before, seen)),
         ("used", uses_are_tagged(&before, &after, seen)),
         ("drop", seen.reason().is_drop() == is_drop(&verdict)),
@@ -129,6 +132,17 @@ fn is_reason(reason: Reason, verdict: &Verdict) -> bool {
         Rule::LinkLocalControl => matches!(reason, Reason::LinkLocalControl(_)),
         Rule::Tagged => matches!(reason, Reason::Tagged(_)),
         Rule::BadTag => matches!(reason, Reason::BadTag(_)),
+        Rule::Security(offence) => {
+            matches!(reason, Reason::Security(_, violation) if is_violation(violation, offence))
+        }
+        Rule::PutTogether => matches!(reason, Reason::Tracked(_)),
+        Rule::InvalidConnection => matches!(reason, Reason::InvalidConnection(_)),
+        Rule::Cut => matches!(reason, Reason::Cut(_)),
+        Rule::Filtered(rule) => reason == Reason::Filtered(rule),
+        Rule::Rejected(rule) => reason == Reason::Rejected(rule),
+        Rule::FilteredEverywhere => matches!(reason, Reason::FilteredEverywhere(_)),
+        Rule::NoSuchChain => matches!(reason, Reason::NoSuchChain(_)),
+        Rule::ChainTooLong => matches!(reason, Reason::ChainTooLong(_)),
         Rule::Dhcp => {
             matches!(reason, Reason::Dhcp(host) | Reason::DhcpUnanswered(host) if dhcp(host))
         }
@@ -145,12 +159,41 @@ fn is_reason(reason: Reason, verdict: &Verdict) -> bool {
     }
 }
 
+fn is_entered(seen: &Seen, verdict: &Verdict, snapshot: &Snapshot) -> bool {
+    let zones = verdict
+        .commits
+        .iter()
+        .filter_map(|&port| snapshot.local_by_port(port).map(|local| local.zone()));
+    commits(seen.last()) == zones.collect()
+}
+
 fn is_drop(verdict: &Verdict) -> bool {
-    verdict.outputs.is_empty() && verdict.answer.is_none() && verdict.punt.is_none()
+    verdict.outputs.is_empty()
+        && verdict.answer.is_none()
+        && verdict.punt.is_none()
+        && verdict.reason != weft_evaluator::Reason::PutTogether
+}
+
+fn is_violation(violation: Violation, offence: Offence) -> bool {
+    match offence {
+        Offence::Mac => violation == Violation::Mac,
+        Offence::VlanStack => violation == Violation::VlanStack,
+        Offence::EtherType => violation == Violation::EtherType,
+        Offence::ArpSender => violation == Violation::ArpSender,
+        Offence::Source => violation == Violation::Source,
+        Offence::Neighbour => violation == Violation::Neighbour,
+        Offence::DhcpServer => violation == Violation::DhcpServer,
+        Offence::Router => violation == Violation::Router,
+    }
 }
 
 /// What DHCP says is tested elsewhere; here, that it says it to the client.
 fn is_answer(seen: &Seen, verdict: &Verdict, in_port: u32, frame: &[u8]) -> bool {
+    if let (weft_evaluator::Reason::Rejected(_), Some((port, answer))) =
+        (verdict.reason, &seen.answer)
+    {
+        return *port == in_port && answer[..6] == frame[6..12] && answer[6..12] == frame[..6];
+    }
     match (&verdict.punt, &seen.answer) {
         (None, answer) => *answer == verdict.answer,
         (Some(Punt::Dhcp { .. }), None) => matches!(seen.reason(), Reason::DhcpUnanswered(_)),

@@ -5,7 +5,7 @@ use weft_evaluator::World;
 use weft_topology::Object;
 use weft_topology::dhcp::{DhcpHost, DhcpSubnet, SERVER_MAC};
 
-use super::frame::{BROADCAST, Body, Dhcp, Frame};
+use super::frame::{BROADCAST, Body, Dhcp, Frame, Ipv6Body};
 use super::net::*;
 use super::run::{Seen, send};
 use crate::{Effect, Install, PuntClass, Reason, Unanswered};
@@ -321,9 +321,10 @@ fn what_the_key_shows_to_be_no_clients_message_is_never_brought_up() {
             Frame::new(
                 station(1),
                 BROADCAST,
-                Body::Ipv6Udp {
-                    sport: 68,
-                    dport: 67,
+                Body::Ipv6 {
+                    src: addr6(1),
+                    dst: addr6(2),
+                    carries: Ipv6Body::Udp(68, 67),
                 },
             ),
         ),

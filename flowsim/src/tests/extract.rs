@@ -203,10 +203,35 @@ fn transport(key: &mut FlowKey, proto: u8, datagram: &[u8]) {
                 key.set(Field::NdTll, 0);
                 if has(24) {
                     set(key, Field::NdTarget, &datagram[8..24]);
+                    neighbour_options(key, &datagram[24..]);
                 }
             }
         }
         _ => {}
+    }
+}
+
+/// Link-layer addresses. One that comes twice leaves nothing of them.
+fn neighbour_options(key: &mut FlowKey, mut options: &[u8]) {
+    while let [kind, length, ..] = *options {
+        let length = usize::from(length) * 8;
+        if length == 0 || length > options.len() {
+            return;
+        }
+        let field = match kind {
+            1 => Some(Field::NdSll),
+            2 => Some(Field::NdTll),
+            _ => None,
+        };
+        if let (Some(field), 8) = (field, length) {
+            if key.get_or_zero(field) != 0 {
+                key.set(Field::NdTarget, 0).set(Field::NdSll, 0);
+                key.set(Field::NdTll, 0);
+                return;
+            }
+            set(key, field, &options[2..8]);
+        }
+        options = &options[length..];
     }
 }
 

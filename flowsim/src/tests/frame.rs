@@ -1,6 +1,6 @@
 //! Frames for tests, right ones and look-alikes.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use etherparse::PacketBuilder;
 use weft_flow::present::{ethertype, protocol};
@@ -44,9 +44,10 @@ pub(crate) enum Body {
         fragment: u16,
         payload: Vec<u8>,
     },
-    Ipv6Udp {
-        sport: u16,
-        dport: u16,
+    Ipv6 {
+        src: Ipv6Addr,
+        dst: Ipv6Addr,
+        carries: Ipv6Body,
     },
     /// Any Ethernet type, or a length.
     Raw {
@@ -55,6 +56,17 @@ pub(crate) enum Body {
     },
     /// The body in a frame of IEEE 802.3 with LLC and SNAP.
     Snap(Box<Body>),
+}
+
+/// What IPv6 carries.
+#[derive(Clone, Debug)]
+pub(crate) enum Ipv6Body {
+    Udp(u16, u16),
+    Tcp(u16, u16),
+    /// ICMPv6 with a type, a code and what follows its checksum.
+    Icmp(u8, u8, Vec<u8>),
+    /// Neighbour discovery: type, target, and the MAC in an option of a kind.
+    Neighbour(u8, Ipv6Addr, Option<(u8, MacAddr)>),
 }
 
 #[derive(Clone, Debug)]
@@ -235,18 +247,33 @@ impl Body {
                 set_fragment(&mut packet, *fragment);
                 (ethertype::IPV4, packet)
             }
-            Body::Ipv6Udp { sport, dport } => {
-                let mut packet = Vec::new();
-                PacketBuilder::ipv6([0xfe; 16], [0xff; 16], TTL)
-                    .udp(*sport, *dport)
-                    .write(&mut packet, b"hello")
-                    .unwrap();
-                (ethertype::IPV6, packet)
-            }
+            Body::Ipv6 { src, dst, carries } => (ethertype::IPV6, ipv6(*src, *dst, carries)),
             Body::Raw { kind, payload } => (*kind, payload.clone()),
             Body::Snap(body) => body.packet(),
         }
     }
+}
+
+fn ipv6(src: Ipv6Addr, dst: Ipv6Addr, carries: &Ipv6Body) -> Vec<u8> {
+    let mut packet = Vec::new();
+    let ip = PacketBuilder::ipv6(src.octets(), dst.octets(), TTL);
+    let written = match carries {
+        Ipv6Body::Udp(sport, dport) => ip.udp(*sport, *dport).write(&mut packet, b"hello"),
+        Ipv6Body::Tcp(sport, dport) => ip.tcp(*sport, *dport, 7, 1000).write(&mut packet, b"hello"),
+        Ipv6Body::Icmp(kind, code, rest) => {
+            ip.icmpv6_raw(*kind, *code, [0; 4]).write(&mut packet, rest)
+        }
+        Ipv6Body::Neighbour(kind, target, option) => {
+            let mut rest = target.octets().to_vec();
+            if let Some((kind, mac)) = option {
+                rest.extend([*kind, 1]);
+                rest.extend(mac.octets());
+            }
+            ip.icmpv6_raw(*kind, 0, [0; 4]).write(&mut packet, &rest)
+        }
+    };
+    written.unwrap();
+    packet
 }
 
 fn udp(src: Ipv4Addr, dst: Ipv4Addr, sport: u16, dport: u16, payload: &[u8]) -> Vec<u8> {

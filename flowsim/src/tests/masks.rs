@@ -11,9 +11,9 @@ use weft_flow::{Field, FlowKey, FlowMask, encode_mask, key};
 use weft_topology::dhcp::SERVER_MAC;
 
 use super::extract::extract;
-use super::net::{addr, snapshot, station};
+use super::net::{addr, addr6, snapshot, station};
 use super::random::{NOW, any_arrival, any_world, cases, config};
-use super::run::judge;
+use super::run::{judge, key_of_some_pass};
 use crate::Install;
 
 /// Frames for each world, and other keys for each frame.
@@ -31,8 +31,8 @@ proptest! {
     ) {
         let snapshot = snapshot(&world);
         let mut vary = Vary::new(rng);
-        for (in_port, frame) in arrivals {
-            let Some(key) = extract(&frame, in_port) else { continue };
+        for (in_port, frame, known) in arrivals {
+            let Some(key) = key_of_some_pass(&snapshot, in_port, &frame, known) else { continue };
             let outcome = judge(&world, &snapshot, &key, NOW);
             if outcome.install == Install::PerPacket {
                 continue;
@@ -93,6 +93,11 @@ impl Vary {
         match field {
             _ if !likely.is_empty() => likely[n % likely.len()],
             Field::IcmpCode => u128::from(small / 4),
+            Field::IcmpType => [1, 8, 128, 131, 134, 135, 136, 143][n % 8],
+            Field::NdSll | Field::NdTll if self.coin() => key::mac_to_bits(station(small)),
+            Field::Ipv6Src | Field::Ipv6Dst | Field::NdTarget if self.coin() => {
+                addr6(small).to_bits()
+            }
             Field::EthSrc | Field::EthDst | Field::ArpSha | Field::ArpTha if self.coin() => {
                 let mac = if small < 6 {
                     station(small)
@@ -208,6 +213,12 @@ impl Vary {
         };
         for &field in transport {
             self.put(other, key, mask, field);
+        }
+        let kind = (other.get(Field::IcmpType), other.get(Field::IcmpCode));
+        if is_v6 && matches!(kind, (Some(135 | 136), Some(0))) {
+            for field in [Field::NdTarget, Field::NdSll, Field::NdTll] {
+                self.put(other, key, mask, field);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod against_evaluator;
 mod bridging;
+mod connections;
 mod contract;
 mod dhcp;
 mod extract;
@@ -11,5 +12,8 @@ mod masks;
 mod net;
 mod probe;
 mod random;
+mod random_filters;
+mod rejecting;
 mod run;
+mod securing;
 mod tags;

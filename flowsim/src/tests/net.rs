@@ -1,6 +1,6 @@
 //! Small topologies for tests, and what the simulation is given of them.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -32,6 +32,11 @@ pub(crate) fn station(n: u8) -> MacAddr {
 /// An address of the network that all tests use.
 pub(crate) fn addr(n: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 0, n)
+}
+
+/// An IPv6 address of the network that all tests use.
+pub(crate) fn addr6(n: u8) -> Ipv6Addr {
+    Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n.into())
 }
 
 pub(crate) fn bridge(n: u8) -> Bridge {
@@ -140,7 +145,8 @@ pub(crate) fn office() -> World {
 pub(crate) fn snapshot(world: &World) -> Snapshot {
     let ids = (0..4)
         .map(|n| ObjectId::from(bridge_id(n)))
-        .chain((0..16).map(|n| port_id(n).into()));
+        .chain((0..16).map(|n| port_id(n).into()))
+        .chain(super::random_filters::ids());
     let changes: Vec<Change> = ids
         .map(Change::Gone)
         .chain(world.objects.iter().cloned().map(Change::Put))

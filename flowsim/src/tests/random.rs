@@ -9,14 +9,15 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use uuid::Uuid;
-use weft_evaluator::{Learned, World};
+use weft_evaluator::{Arrival, Connection, Learned, World};
 use weft_topology::dhcp::SERVER_MAC;
 use weft_topology::id::{ArpEntryId, MacEntryId, RouterId};
 use weft_topology::port::PortDevice;
 use weft_topology::{LocalPort, MacAddr, Object};
 
-use super::frame::{ARP_HEAD, Arp, BROADCAST, Body, Dhcp, Frame};
+use super::frame::{ARP_HEAD, Arp, BROADCAST, Body, Dhcp, Frame, Ipv6Body};
 use super::net::*;
+use super::random_filters::{a_filter, filters, ip6, port_groups, security};
 
 const STATIONS: u8 = 4;
 const PORTS: u8 = 8;
@@ -45,6 +46,13 @@ pub(crate) fn config(cases: u32) -> ProptestConfig {
 /// Mostly the first.
 fn mostly(likely: bool) -> impl Strategy<Value = bool> + Clone {
     prop_oneof![9 => Just(likely), 1 => Just(!likely)]
+}
+
+/// Mostly nothing.
+fn rarely<T: Clone + std::fmt::Debug>(
+    some: impl Strategy<Value = Option<T>>,
+) -> impl Strategy<Value = Option<T>> {
+    (some, prop::bool::weighted(0.2)).prop_map(|(some, keep)| some.filter(|_| keep))
 }
 
 fn station_mac() -> impl Strategy<Value = MacAddr> + Clone {
@@ -92,9 +100,11 @@ fn free_id() -> impl Strategy<Value = Option<Uuid>> {
 }
 
 fn a_bridge(n: u8) -> impl Strategy<Value = Object> {
-    (mostly(true), any::<bool>()).prop_map(move |(up, vlan_aware)| {
+    let filters = (rarely(a_filter()), rarely(a_filter()));
+    (mostly(true), any::<bool>(), filters).prop_map(move |(up, vlan_aware, filters)| {
         let mut bridge = bridge(n);
         (bridge.admin_state_up, bridge.vlan_aware) = (up, vlan_aware);
+        (bridge.inbound_filter, bridge.outbound_filter) = filters;
         bridge.into()
     })
 }
@@ -112,9 +122,16 @@ fn a_port(n: u8) -> impl Strategy<Value = Option<Object>> {
         addresses: Vec::new(),
     });
     let device = prop_oneof![20 => bridge, 1 => absent, 1 => router];
-    let port = (device, mostly(true)).prop_map(move |(device, up)| {
+    let judged = (a_filter(), a_filter(), port_groups(), security());
+    let port = (device, mostly(true), judged).prop_map(move |(device, up, judged)| {
         let mut port = port(n, device);
         port.admin_state_up = up;
+        (
+            port.inbound_filter,
+            port.outbound_filter,
+            port.port_groups,
+            port.security,
+        ) = judged;
         port.into()
     });
     option::weighted(0.95, port)
@@ -171,9 +188,11 @@ fn objects() -> impl Strategy<Value = Vec<Object>> {
     let bridges = (a_bridge(0), a_bridge(1));
     let ports: Vec<_> = (0..PORTS).map(a_port).collect();
     let entries = vec(prop_oneof![a_mac_entry(), an_arp_entry()], 0..8);
-    (bridges, ports, entries, vec(dhcp(), 0..3)).prop_map(|(bridges, ports, entries, dhcp)| {
+    let parts = (bridges, ports, entries, vec(dhcp(), 0..3), filters());
+    parts.prop_map(|(bridges, ports, entries, dhcp, filters)| {
         let objects = [bridges.0, bridges.1]
             .into_iter()
+            .chain(filters)
             .chain(ports.into_iter().flatten())
             .chain(entries)
             .chain(dhcp.into_iter().flatten());
@@ -310,7 +329,24 @@ fn other_body() -> impl Strategy<Value = Body> {
             payload,
         },
     );
-    let ipv6 = ports().prop_map(|(sport, dport)| Body::Ipv6Udp { sport, dport });
+    let neighbour = (
+        select(&[135u8, 136][..]),
+        ip6(),
+        option::of((1..3u8, station_mac())),
+    );
+    let icmp = (
+        select(&[1u8, 128, 130, 131, 133, 134, 135, 137, 143, 144][..]),
+        0..2u8,
+    );
+    let carries = prop_oneof![
+        2 => ports().prop_map(|(sport, dport)| Ipv6Body::Udp(sport, dport)),
+        1 => (546..548u16, 546..548u16).prop_map(|(sport, dport)| Ipv6Body::Udp(sport, dport)),
+        1 => ports().prop_map(|(sport, dport)| Ipv6Body::Tcp(sport, dport)),
+        2 => (icmp, payload.clone()).prop_map(|((kind, code), rest)| Ipv6Body::Icmp(kind, code, rest)),
+        2 => neighbour.prop_map(|(kind, target, option)| Ipv6Body::Neighbour(kind, target, option)),
+    ];
+    let ipv6 =
+        (ip6(), ip6(), carries).prop_map(|(src, dst, carries)| Body::Ipv6 { src, dst, carries });
     let kind = prop_oneof![
         any::<u16>(),
         select(&[
@@ -359,7 +395,27 @@ pub(crate) fn any_frame() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// A frame with the datapath port that it comes in by.
-pub(crate) fn any_arrival() -> impl Strategy<Value = (u32, Vec<u8>)> {
-    (1..=NUMBERS, any_frame())
+/// What connection tracking knows of a packet.
+fn known() -> impl Strategy<Value = Arrival> {
+    let connection = prop_oneof![
+        4 => Just(Connection::Original),
+        3 => Just(Connection::Return),
+        1 => Just(Connection::ReturnCut),
+        1 => Just(Connection::Invalid),
+    ];
+    (connection, prop::bool::weighted(0.15)).prop_map(|(connection, came_in_fragments)| Arrival {
+        connection,
+        came_in_fragments,
+    })
+}
+
+/// A frame with the datapath port that it comes in by, and its connection.
+pub(crate) fn any_arrival() -> impl Strategy<Value = (u32, Vec<u8>, Arrival)> {
+    (1..=NUMBERS, any_frame(), known()).prop_map(|(in_port, frame, mut known)| {
+        // What was put together is whole.
+        let key = super::extract::extract(&frame, in_port);
+        let whole = key.is_some_and(|key| key.get_or_zero(weft_flow::Field::IpFrag) == 0);
+        known.came_in_fragments &= whole;
+        (in_port, frame, known)
+    })
 }

@@ -1,17 +1,18 @@
 //! Carries outcomes out on a frame's bytes, as worker and kernel do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use weft_evaluator::World;
-use weft_flow::{Action, FlowKey};
+use weft_evaluator::{Arrival, Connection, World};
+use weft_flow::present::ct_state;
+use weft_flow::{Action, Field, FlowKey};
 use weft_topology::Snapshot;
 
 use super::extract::extract;
 use super::net::{Table, snapshot};
 use crate::stages::{STAGES, Stage};
 use crate::walk::Purpose;
-use crate::{Effect, Outcome, Probe, Reason, Scratch, Time, simulate};
+use crate::{CUT, Effect, Outcome, Pass, Probe, Reason, Scratch, Time, simulate};
 
 /// What became of a frame.
 #[derive(Debug)]
@@ -51,8 +52,7 @@ pub(crate) fn send(world: &World, in_port: u32, frame: &[u8]) -> Option<Seen> {
         STAGES,
         world,
         &snapshot(world),
-        in_port,
-        frame,
+        (in_port, frame, Arrival::default()),
         Duration::ZERO,
     )
 }
@@ -62,16 +62,39 @@ pub(crate) fn send_through(
     stages: &[Stage],
     world: &World,
     snapshot: &Snapshot,
-    in_port: u32,
-    frame: &[u8],
+    (in_port, frame, known): (u32, &[u8], Arrival),
     now: Duration,
 ) -> Option<Seen> {
-    let key = extract(frame, in_port)?;
     let (table, mut scratch) = (Table(world), Scratch::new());
-    let mut probe = Probe::new(&key, frame, &table, time(now), &mut scratch);
-    let mut run = |purpose| crate::simulate::run(stages, snapshot, &mut probe, purpose);
-    let outcome = run(Purpose::Judge);
-    let served = outcome.punt().map(|_| run(Purpose::Serve));
+    let mut frame = frame.to_vec();
+    let mut key = extract(&frame, in_port)?;
+    if known.came_in_fragments {
+        let local = snapshot.local_by_number(in_port);
+        let zone = local.map_or(1, |local| local.zone());
+        look_up(&mut key, zone, known);
+    }
+    let mut passes = 0;
+    let (outcome, served) = loop {
+        let mut probe = Probe::new(&key, &frame, &table, time(now), &mut scratch);
+        let mut run = |purpose| crate::simulate::run(stages, snapshot, &mut probe, purpose);
+        let outcome = run(Purpose::Judge);
+        let served = outcome.punt().map(|_| run(Purpose::Serve));
+        let last = served.as_ref().unwrap_or(&outcome);
+        let Some(pass) = pass_of(last) else {
+            break (outcome, served);
+        };
+        if pass.was_fragment && !known.came_in_fragments {
+            // The kernel puts it together with others.
+            break (outcome, served);
+        }
+        if last.actions.first() == Some(&Action::PopVlan) {
+            frame.drain(12..16);
+        }
+        key = extract(&frame, in_port)?;
+        look_up(&mut key, pass.zone, known);
+        passes += 1;
+        assert!(passes < 4, "it is looked up again and again: {outcome:?}");
+    };
     let last = served.as_ref().unwrap_or(&outcome);
     let answer = last.effects.iter().find_map(|effect| match effect {
         Effect::Answer { port, frame, .. } => {
@@ -79,13 +102,73 @@ pub(crate) fn send_through(
         }
         _ => None,
     });
-    let outputs = execute(&last.actions, frame);
+    let outputs = match pass_of(last) {
+        None => execute(&last.actions, &frame),
+        Some(_) => BTreeMap::new(),
+    };
     Some(Seen {
         outcome,
         served,
         outputs,
         answer,
     })
+}
+
+/// The pass for which an outcome looks the packet up.
+fn pass_of(outcome: &Outcome) -> Option<Pass> {
+    match outcome.actions[..] {
+        [.., Action::Ct(ref ct), Action::Recirc(id)] => {
+            let pass = Pass::of(id).unwrap();
+            assert_eq!((ct.zone, ct.commit), (pass.zone, false));
+            Some(pass)
+        }
+        _ => None,
+    }
+}
+
+/// What the kernel adds to the key of a packet that it looked up.
+fn look_up(key: &mut FlowKey, zone: u16, known: Arrival) {
+    let was_fragment = known.came_in_fragments;
+    let state = match known.connection {
+        Connection::Original => ct_state::NEW,
+        Connection::Return | Connection::ReturnCut => ct_state::ESTABLISHED | ct_state::REPLY,
+        Connection::Invalid => ct_state::INVALID,
+    };
+    let mark = match known.connection {
+        Connection::ReturnCut => CUT | 7,
+        _ => 7,
+    };
+    let pass = Pass { zone, was_fragment };
+    key.set(Field::RecircId, pass.recirc_id().into());
+    key.set(Field::CtState, (state | ct_state::TRACKED).into());
+    key.set(Field::CtZone, zone.into());
+    key.set(Field::CtMark, mark.into());
+}
+
+/// The key of a frame in its first pass or a later one: half of the frames each.
+pub(crate) fn key_of_some_pass(
+    snapshot: &Snapshot,
+    in_port: u32,
+    frame: &[u8],
+    known: Arrival,
+) -> Option<FlowKey> {
+    let mut key = extract(frame, in_port)?;
+    if frame.len() % 2 == 1 || known.came_in_fragments {
+        // Now and then a zone that is not the ingress port's.
+        let other = 1 + u32::from(frame.len() % 3 == 0);
+        let local = snapshot.local_by_number(in_port.div_ceil(other));
+        look_up(&mut key, local.map_or(1, |local| local.zone()), known);
+    }
+    Some(key)
+}
+
+/// The zones in which a packet enters its connection.
+pub(crate) fn commits(outcome: &Outcome) -> BTreeSet<u16> {
+    let zones = outcome.actions.iter().filter_map(|action| match action {
+        Action::Ct(ct) if ct.commit => Some(ct.zone),
+        _ => None,
+    });
+    zones.collect()
 }
 
 fn execute(actions: &[Action], frame: &[u8]) -> BTreeMap<u32, Vec<u8>> {
@@ -97,6 +180,7 @@ fn execute(actions: &[Action], frame: &[u8]) -> BTreeMap<u32, Vec<u8>> {
                 assert!(twice.is_none(), "two copies to port {number}");
             }
             Action::PopVlan => drop(frame.drain(12..16)),
+            Action::Ct(_) => {}
             other => panic!("{other:?} is no action on a frame of layer 2"),
         }
     }

@@ -9,10 +9,9 @@ use weft_evaluator::World;
 use weft_flow::FlowKey;
 use weft_topology::{Change, Object, Snapshot, Tag};
 
-use super::extract::extract;
 use super::net::snapshot;
 use super::random::{NOW, any_arrival, any_world, cases, config};
-use super::run::judge;
+use super::run::{judge, key_of_some_pass};
 use crate::{Install, Outcome};
 
 const FRAMES: u32 = 20;
@@ -31,7 +30,7 @@ proptest! {
         let start = snapshot(&before);
         let kept: Vec<(FlowKey, Outcome)> = arrivals
             .iter()
-            .filter_map(|(in_port, frame)| extract(frame, *in_port))
+            .filter_map(|(in_port, frame, known)| key_of_some_pass(&start, *in_port, frame, *known))
             .map(|key| { let outcome = judge(&before, &start, &key, NOW); (key, outcome) })
             .filter(|(_, outcome)| outcome.install == Install::Flow)
             .collect();

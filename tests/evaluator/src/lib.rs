@@ -8,7 +8,7 @@
 //! time and a frame's bytes; the output is a [`Verdict`]. It shares with the product the object
 //! types alone.
 //!
-//! What it does not do: chains, port security, interior links, routers and tunnels (they come with
+//! What it does not do: interior links, routers and tunnels (they come with
 //! the issues that build them), DHCP's own answer (that a frame goes to DHCP is a verdict), and
 //! what a kernel does after the verdict (MTU, queues, meters).
 //!
@@ -43,6 +43,36 @@
 //!      output.
 //!
 //!    A frame without a tag is in VLAN 0.
+//!
+//! **Port security**, at a port that has it [`Security`](Reason::Security)
+//!
+//! The source MAC is of a pair; there is no second tag behind the one that names the VLAN; the type is ARP,
+//! IPv4 or IPv6. In ARP, sender MAC and address are of one pair, or the address is 0.0.0.0. An IPv4 source is
+//! in a prefix of a pair with the source MAC, or it is 0.0.0.0 in a DHCP client's broadcast. An IPv6 source is
+//! so, or that MAC's link-local address, or `::` in a listener report or neighbour solicitation to a group of
+//! the link. Neighbour discovery comes in one piece, with code 0; the MAC in its option (the source MAC where there is none)
+//! is of a pair, and may use the target of an advertisement. No message from a DHCP server's port to a client's,
+//! no router advertisement.
+//!
+//! **Connections**
+//!
+//! A port *asks* for the connection (for the ports) if any rule does that can be reached from its two chains or
+//! its bridge's. IP frames to a station are tracked at a port that asks, but for ICMPv6 130 to 137 and 143. The
+//! zone of the ingress port answers, else that of the first port where the frame leaves: invalid, or a reply in
+//! a connection that was cut, ends it there [`InvalidConnection`](Reason::InvalidConnection) [`Cut`](Reason::Cut); a flood still leaves by
+//! ports that do not ask. A
+//! fragment that is tracked, or whose port's rules ask for ports, is put together first
+//! [`PutTogether`](Reason::PutTogether). What leaves as an original packet enters its connection in the zone of
+//! the ingress port, if that tracks it, and of each port where it leaves and that tracks it.
+//!
+//! **Chains**
+//!
+//! The ingress port's inbound chain and the bridge's are asked after DHCP and before learning; the bridge's
+//! outbound chain and that of the port where the frame leaves, for each such port, at the end. Rules are looked at
+//! in order; accept, drop and reject end all chains of the place, return goes back to the chain that jumped,
+//! the end of the first chain accepts. A condition holds if the fragment policy does and, inverted or not, all
+//! its tests do; a field that is absent equals nothing. A frame that came in fragments passes if it would as a
+//! first one and as a later one. Jumps go 32 deep at most, and 65,536 rules are looked at.
 //!
 //! **DHCP**, for frames of VLAN 0
 //!
@@ -104,15 +134,20 @@
 mod arp;
 mod dhcp;
 mod enter;
+mod filter;
 mod frame;
 mod learning;
 mod objects;
+mod packet;
+mod security;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use weft_topology::id::{BridgeId, DhcpHostId, DhcpSubnetId, PortId};
+use weft_topology::id::{BridgeId, DhcpHostId, DhcpSubnetId, PortId, RuleId};
 use weft_topology::{LocalPort, MacAddr, Object};
+
+pub use security::Offence;
 
 /// All that a verdict depends on beside the frame.
 #[derive(Clone, Debug)]
@@ -151,8 +186,33 @@ pub struct Verdict {
     pub answer: Option<(u32, Vec<u8>)>,
     /// A local service that the frame is handed to.
     pub punt: Option<Punt>,
+    /// The ports whose zones get its connection.
+    pub commits: BTreeSet<PortId>,
     /// Why.
     pub reason: Reason,
+}
+
+/// What connection tracking knows of a packet that enters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// Its connection, as the zone says that is asked.
+    pub connection: Connection,
+    /// Whether it came in fragments, which were put together.
+    pub came_in_fragments: bool,
+}
+
+/// What a zone says of a packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Connection {
+    /// It begins one, or goes the way of the one that began it.
+    #[default]
+    Original,
+    /// It is a reply, or an ICMP error about a connection.
+    Return,
+    /// The same, in a connection that was cut.
+    ReturnCut,
+    /// It fits none and may not begin one.
+    Invalid,
 }
 
 /// A local service that takes a frame.
@@ -190,6 +250,24 @@ pub enum Reason {
     Tagged,
     /// Rule 9.
     BadTag,
+    /// Port security.
+    Security(Offence),
+    /// A fragment goes to be put together.
+    PutTogether,
+    /// No connection fits, and none may begin.
+    InvalidConnection,
+    /// The connection was cut.
+    Cut,
+    /// A rule drops it.
+    Filtered(RuleId),
+    /// A rule rejects it.
+    Rejected(RuleId),
+    /// Flooded, and no port lets it out.
+    FilteredEverywhere,
+    /// A filter or a jump names a chain that does not exist.
+    NoSuchChain,
+    /// Chains jump too deep, or have too many rules.
+    ChainTooLong,
     /// Rule 10.
     Dhcp,
     /// Rule 14.

@@ -47,6 +47,7 @@ impl Stage {
             },
             exact_flows: false,
             accounts: weft_agent::accounts::Accounts::default(),
+            conversations: None,
             events: sender,
         })
         .unwrap();

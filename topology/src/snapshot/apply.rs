@@ -10,7 +10,9 @@
 //! | DHCP subnet | `Dhcp` of each of its hosts |
 //! | the address of a subnet's DHCP server | `Object` of the subnet, `Neighbour` of both addresses |
 //! | route | `Object` of its router |
-//! | member of an address group | `Object` of the group |
+//! | member of an address group | `Member`; if it is the first or the last of its group with a prefix of that length, `Object` of the group |
+//! | rule | `Object` of its chain |
+//! | what a chain needs to know of a packet, by a change of one that it jumps to | `Object` of the chain |
 //!
 //! Each is given for the old and for the new value.
 
@@ -18,7 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::LocalPort;
-use super::tables::Tables;
+use super::programs::Stale;
+use super::tables::{Tables, length_of};
 use crate::dhcp::DhcpSubnet;
 use crate::id::{DhcpSubnetId, ObjectId, PortId};
 use crate::object::{Change, Object};
@@ -95,7 +98,7 @@ fn write(
     states: impl Iterator<Item = (ObjectId, Option<Option<Object>>)>,
 ) -> BTreeSet<Tag> {
     let mut tags = BTreeSet::new();
-    let mut touched = Touched::default();
+    let (mut touched, mut stale) = (Touched::default(), Stale::default());
     for (id, new) in states {
         let old = shared.objects.get(&id);
         if old == new.as_ref() {
@@ -104,16 +107,15 @@ fn write(
         let old = old.cloned().flatten();
         tags.insert(Tag::Object(id));
         let tables = Arc::make_mut(shared);
-        touched.note(
-            tables,
-            &old,
-            new.as_ref().and_then(Option::as_ref),
-            &mut tags,
-        );
+        let now = new.as_ref().and_then(Option::as_ref);
+        touched.note(tables, &old, now, &mut tags);
+        stale.note(tables, id, old.as_ref(), now);
         tables.set(id, new);
     }
     if !tags.is_empty() {
-        touched.settle(Arc::make_mut(shared), &mut tags);
+        let tables = Arc::make_mut(shared);
+        touched.settle(tables, &mut tags);
+        stale.settle(tables, &mut tags);
     }
     tags
 }
@@ -175,7 +177,15 @@ impl Touched {
                     tags.insert(Tag::Object(route.router.into()));
                 }
                 Object::AddressGroupMember(member) => {
-                    tags.insert(Tag::Object(member.group.into()));
+                    tags.insert(Tag::Member(member.group, member.prefix.trunc()));
+                    // The first of its length, or the last.
+                    let others = tables.lengths.get(&length_of(member));
+                    if others.is_none_or(|count| *count == 1) {
+                        tags.insert(Tag::Object(member.group.into()));
+                    }
+                }
+                Object::Rule(rule) => {
+                    tags.insert(Tag::Object(rule.chain.into()));
                 }
                 _ => {}
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ipnet::{IpNet, Ipv4Net};
 use pnet_base::MacAddr;
 
-use super::{Known, LocalPort, Snapshot};
+use super::{Known, LocalPort, Program, Snapshot};
 use crate::bridge::Bridge;
 use crate::chain::{AddressGroup, Chain, PortGroup, Rule};
 use crate::dhcp::{DhcpHost, DhcpSubnet};
@@ -68,6 +68,15 @@ impl Snapshot {
         host(HostId) -> Host;
         /// A tunnel zone.
         tunnel_zone(TunnelZoneId) -> TunnelZone;
+    }
+
+    /// A chain as it is evaluated. Tag: `Object` of the chain, which covers its rules, too.
+    pub fn program(&self, id: ChainId) -> Known<&Arc<Program>> {
+        match self.tables.programs.get(&id) {
+            Some(program) => Known::Here(program),
+            None if self.chain(id).is_loaded() => Known::Absent,
+            None => Known::NotLoaded,
+        }
     }
 
     /// All objects that exist and are followed, in the order of ids.
@@ -191,9 +200,36 @@ impl Snapshot {
         })
     }
 
-    /// Whether an address is in a group. Tag: `Object` of the group.
+    /// The lengths of the prefixes of a family in a group, each once, the shortest first. Tag: `Object` of
+    /// the group, as far as new lengths are concerned.
+    pub fn group_lengths(
+        &self,
+        group: AddressGroupId,
+        is_ipv6: bool,
+    ) -> impl Iterator<Item = u8> + '_ {
+        let lengths = self
+            .tables
+            .lengths
+            .range((group, is_ipv6, 0)..=(group, is_ipv6, u8::MAX));
+        lengths.map(|((_, _, length), _)| *length)
+    }
+
+    /// Whether a prefix itself stands in a group. Tag: `Member`.
+    pub fn group_has(&self, group: AddressGroupId, prefix: IpNet) -> bool {
+        self.tables
+            .members
+            .first(&(group, prefix.trunc()))
+            .is_some()
+    }
+
+    /// Whether an address is in a group. Tags: `Object` of the group, and `Member` of each prefix of the
+    /// address that has one of the group's lengths.
     pub fn group_contains(&self, group: AddressGroupId, addr: IpAddr) -> bool {
-        prefixes_of(addr).any(|prefix| self.tables.members.first(&(group, prefix)).is_some())
+        let mut lengths = self.group_lengths(group, addr.is_ipv6());
+        lengths.any(|length| {
+            let prefix = IpNet::new(addr, length);
+            prefix.is_ok_and(|prefix| self.group_has(group, prefix))
+        })
     }
 }
 

@@ -14,6 +14,7 @@
 mod apply;
 mod index;
 mod lookup;
+mod programs;
 mod server;
 mod tables;
 
@@ -24,6 +25,8 @@ use crate::id::{ObjectId, PortId};
 use crate::object::Change;
 use crate::tag::Tag;
 use tables::Tables;
+
+pub use programs::{Needs, Program, Step};
 
 /// One version of what a host knows. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +65,14 @@ pub struct LocalPort {
     pub number: u32,
     /// The network interface behind it.
     pub interface: String,
+}
+
+impl LocalPort {
+    /// Its connection tracking zone: the number again, which the kernel keeps as long as the port is there. A
+    /// datapath has less than 65,536 ports (`DP_MAX_PORTS`); 0 for a number that none has.
+    pub fn zone(&self) -> u16 {
+        u16::try_from(self.number).unwrap_or(0)
+    }
 }
 
 impl Snapshot {

@@ -12,10 +12,13 @@ use uuid::Uuid;
 
 use super::LocalPort;
 use super::index::Index;
+use super::programs::{Leads, Program};
 use crate::bridge::{ArpEntry, MacEntry};
 use crate::chain::AddressGroupMember;
 use crate::dhcp::{DhcpHost, DhcpSubnet};
-use crate::id::{AddressGroupId, BridgeId, DhcpSubnetId, ObjectId, PortId, RouterId};
+use crate::id::{
+    AddressGroupId, BridgeId, ChainId, DhcpSubnetId, ObjectId, PortId, RouterId, RuleId,
+};
 use crate::object::Object;
 use crate::port::{Port, PortDevice};
 use crate::router::Route;
@@ -35,6 +38,13 @@ pub(super) struct Tables {
     pub(super) hosts_by_subnet: Index<DhcpSubnetId, DhcpHost>,
     pub(super) routes: Index<(RouterId, IpNet), Route>,
     pub(super) members: Index<(AddressGroupId, IpNet), AddressGroupMember>,
+    /// How many members of a group have a prefix of a length, by family (true: IPv6); never 0.
+    pub(super) lengths: OrdMap<(AddressGroupId, bool, u8), usize>,
+    pub(super) programs: OrdMap<ChainId, Arc<Program>>,
+    /// The chains that jump to a chain.
+    pub(super) callers: Leads<ChainId>,
+    /// The chains that name a rule which is not there, or not loaded, or another chain's.
+    pub(super) waiting: Leads<RuleId>,
 
     /// The address that each subnet's DHCP server speaks from.
     pub(super) servers: OrdMap<DhcpSubnetId, Ipv4Addr>,
@@ -59,6 +69,12 @@ pub(super) fn device_of(port: &Port) -> ObjectId {
         PortDevice::Bridge { bridge } => bridge.into(),
         PortDevice::Router { router, .. } => router.into(),
     }
+}
+
+/// The family and length of a member's prefix, with its group.
+pub(super) fn length_of(member: &AddressGroupMember) -> (AddressGroupId, bool, u8) {
+    let prefix = member.prefix;
+    (member.group, prefix.addr().is_ipv6(), prefix.prefix_len())
 }
 
 impl Tables {
@@ -177,6 +193,7 @@ impl Tables {
             Object::AddressGroupMember(member) => {
                 self.members
                     .insert((member.group, member.prefix.trunc()), id, member);
+                *self.lengths.entry(length_of(member)).or_default() += 1;
             }
             _ => {}
         }
@@ -211,6 +228,11 @@ impl Tables {
             Object::AddressGroupMember(member) => {
                 self.members
                     .remove((member.group, member.prefix.trunc()), id);
+                let key = length_of(member);
+                match self.lengths.get_mut(&key) {
+                    Some(count) if *count > 1 => *count -= 1,
+                    _ => drop(self.lengths.remove(&key)),
+                }
             }
             _ => {}
         }

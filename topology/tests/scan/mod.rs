@@ -1,13 +1,17 @@
 //! The answer under each tag, twice: as the snapshot gives it, and as a scan of all objects finds it.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
+use ipnet::IpNet;
+use weft_topology::chain::{Chain, Condition, Rule, RuleAction};
 use weft_topology::dhcp::{DhcpHost, DhcpSubnet};
-use weft_topology::id::{BridgeId, PortId};
+use weft_topology::id::{BridgeId, ChainId, PortId};
 use weft_topology::port::Port;
+use weft_topology::snapshot::Step;
 use weft_topology::{Kind, Known, LocalPort, Object, ObjectId, Snapshot, Tag};
 
-use crate::universe::{Model, addrs, group, router};
+use crate::universe::{Model, addrs, router};
 
 /// All that is to be known under a tag, as text.
 pub(crate) fn asked(snapshot: &Snapshot, tag: Tag) -> String {
@@ -24,12 +28,19 @@ pub(crate) fn asked(snapshot: &Snapshot, tag: Tag) -> String {
                     };
                     format!("{:?}", addrs().into_iter().map(routes).collect::<Vec<_>>())
                 }
-                Kind::AddressGroup => {
-                    let inside = |addr: &Ipv4Addr| snapshot.group_contains(group(), (*addr).into());
-                    format!(
-                        "{:?}",
-                        addrs().into_iter().filter(inside).collect::<Vec<_>>()
-                    )
+                // New lengths give the tag, and lost ones need not: who read more bits reads enough.
+                Kind::AddressGroup => String::new(),
+                Kind::Chain => {
+                    let program = snapshot.program(id.id.into());
+                    let steps = program.map(|program| {
+                        let step = |step: &Step| match step {
+                            Step::Rule(rule) => Some(rule.clone()),
+                            Step::Missing(_) => None,
+                        };
+                        let steps: Vec<_> = program.rules.iter().map(step).collect();
+                        (steps, program.needs.state, program.needs.transport)
+                    });
+                    format!("{steps:?}")
                 }
                 _ => String::new(),
             };
@@ -53,6 +64,7 @@ pub(crate) fn asked(snapshot: &Snapshot, tag: Tag) -> String {
             format!("{:?} {host:?} {server:?}", snapshot.arp_entry(bridge, ip))
         }
         Tag::Dhcp(bridge, mac) => format!("{:?}", snapshot.dhcp_host(bridge, mac)),
+        Tag::Member(group, prefix) => format!("{:?}", snapshot.group_has(group, prefix)),
         Tag::Local(port) => {
             let local = snapshot.local_by_port(port);
             let by_number = local.and_then(|local| snapshot.local_by_number(local.number));
@@ -73,13 +85,8 @@ pub(crate) fn scanned(model: &Model, local: &[LocalPort], tag: Tag) -> String {
                     let routes = addrs().into_iter().map(|addr| scan.routes_to(addr));
                     format!("{:?}", routes.collect::<Vec<_>>())
                 }
-                Kind::AddressGroup => {
-                    let inside = |addr: &Ipv4Addr| scan.is_member(*addr);
-                    format!(
-                        "{:?}",
-                        addrs().into_iter().filter(inside).collect::<Vec<_>>()
-                    )
-                }
+                Kind::AddressGroup => String::new(),
+                Kind::Chain => format!("{:?}", scan.program(id.id.into())),
                 _ => String::new(),
             };
             let known = match model.get(&id) {
@@ -136,6 +143,7 @@ pub(crate) fn scanned(model: &Model, local: &[LocalPort], tag: Tag) -> String {
             });
             format!("{:?}", pairs.min_by_key(|(subnet, _)| subnet.prefix))
         }
+        Tag::Member(_, prefix) => format!("{:?}", scan.is_member(prefix)),
         Tag::Local(port) => format!("{:?}", local.iter().find(|local| local.port == port)),
     }
 }
@@ -213,10 +221,58 @@ impl<'a> Scan<'a> {
             .collect()
     }
 
-    fn is_member(&self, addr: Ipv4Addr) -> bool {
+    fn is_member(&self, prefix: IpNet) -> bool {
         self.objects().any(|object| match object {
-            Object::AddressGroupMember(member) => member.prefix.contains(&IpAddr::V4(addr)),
+            Object::AddressGroupMember(member) => member.prefix == prefix,
             _ => false,
         })
+    }
+
+    fn chain(&self, id: ChainId) -> Option<&'a Chain> {
+        self.objects().find_map(|object| match object {
+            Object::Chain(chain) if chain.id == id => Some(chain.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// The rules of a chain in their order, those not loaded as `None`.
+    fn rules(&self, chain: &Chain) -> Vec<Option<Arc<Rule>>> {
+        let rule = |id: &weft_topology::id::RuleId| match self.model.get(&(*id).into()) {
+            Some(Some(Object::Rule(rule))) => (rule.chain == chain.id).then(|| Some(rule.clone())),
+            Some(_) => None,
+            None => Some(None),
+        };
+        chain.rules.iter().filter_map(rule).collect()
+    }
+
+    /// A chain's rules, and whether one that can be reached from it asks for the connection or the ports.
+    #[allow(clippy::type_complexity)]
+    fn program(&self, id: ChainId) -> Known<(Vec<Option<Arc<Rule>>>, bool, bool)> {
+        let Some(chain) = self.chain(id) else {
+            return match self.model.contains_key(&id.into()) {
+                true => Known::Absent,
+                false => Known::NotLoaded,
+            };
+        };
+        let mut reached = vec![id];
+        let mut asked: Vec<Condition> = Vec::new();
+        let mut at = 0;
+        while let Some(&next) = reached.get(at) {
+            at += 1;
+            let rules = self.chain(next).map(|chain| self.rules(chain));
+            for rule in rules.into_iter().flatten().flatten() {
+                asked.push(rule.condition.clone());
+                if let RuleAction::Jump { chain } = rule.action
+                    && !reached.contains(&chain)
+                {
+                    reached.push(chain);
+                }
+            }
+        }
+        Known::Here((
+            self.rules(chain),
+            asked.iter().any(|of| of.match_return_flow),
+            asked.iter().any(|of| of.destination_port.is_some()),
+        ))
     }
 }

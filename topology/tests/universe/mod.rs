@@ -11,10 +11,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use uuid::Uuid;
 use weft_topology::bridge::{ArpEntry, Bridge, MacEntry};
-use weft_topology::chain::{AddressGroup, AddressGroupMember};
+use weft_topology::chain::{
+    AddressGroup, AddressGroupMember, Chain, Condition, PortRange, Rule, RuleAction, Test,
+};
 use weft_topology::dhcp::{DhcpHost, DhcpSubnet};
 use weft_topology::id::{
-    AddressGroupId, BridgeId, DhcpHostId, DhcpSubnetId, PortId, RouteId, RouterId,
+    AddressGroupId, BridgeId, ChainId, DhcpHostId, DhcpSubnetId, PortId, RouteId, RouterId, RuleId,
 };
 use weft_topology::port::{Port, PortDevice};
 use weft_topology::router::{NextHop, Route, Router};
@@ -37,6 +39,14 @@ pub(crate) fn group() -> AddressGroupId {
 
 pub(crate) fn ports() -> Vec<PortId> {
     (100..=103).map(|n| PortId(Uuid::from_u128(n))).collect()
+}
+
+pub(crate) fn chains() -> Vec<ChainId> {
+    (300..=302).map(|n| ChainId(Uuid::from_u128(n))).collect()
+}
+
+fn rules() -> Vec<RuleId> {
+    (310..=313).map(|n| RuleId(Uuid::from_u128(n))).collect()
 }
 
 pub(crate) fn macs() -> Vec<MacAddr> {
@@ -76,6 +86,8 @@ pub(crate) fn tags() -> Vec<Tag> {
     tags.extend(subnet_ids().into_iter().map(|id| Tag::Object(id.into())));
     tags.push(Tag::Object(router().into()));
     tags.push(Tag::Object(group().into()));
+    tags.extend(chains().into_iter().map(|id| Tag::Object(id.into())));
+    tags.extend(memberships().into_iter().map(|of| Tag::Member(group(), of)));
     tags.extend(ports().into_iter().map(Tag::Local));
     for bridge in bridges() {
         tags.push(Tag::Flood(bridge));
@@ -105,6 +117,8 @@ pub(crate) fn object() -> impl Strategy<Value = Object> {
         6 => host(),
         2 => route(),
         2 => member(),
+        3 => chain(),
+        5 => rule(),
     ]
 }
 
@@ -339,14 +353,61 @@ fn route() -> impl Strategy<Value = Object> {
     })
 }
 
-fn member() -> impl Strategy<Value = Object> {
+fn memberships() -> Vec<IpNet> {
     let singles = addrs()
         .into_iter()
         .map(|addr| IpNet::from(IpAddr::V4(addr)));
-    let all: Vec<IpNet> = prefixes()
+    prefixes()
         .into_iter()
         .map(IpNet::V4)
         .chain(singles)
-        .collect();
-    select(all).prop_map(|prefix| AddressGroupMember::new(group(), prefix).into())
+        .collect()
+}
+
+fn member() -> impl Strategy<Value = Object> {
+    select(memberships()).prop_map(|prefix| AddressGroupMember::new(group(), prefix).into())
+}
+
+fn chain() -> impl Strategy<Value = Object> {
+    let list = prop::sample::subsequence(rules(), 0..=3).prop_shuffle();
+    (select(chains()), list).prop_map(|(id, rules)| {
+        Object::from(Chain {
+            id,
+            tenant_id: None,
+            name: String::new(),
+            rules,
+        })
+    })
+}
+
+/// Rules that ask for different things, some of them jumps, also in circles.
+fn rule() -> impl Strategy<Value = Object> {
+    let action = prop_oneof![
+        1 => Just(RuleAction::Accept),
+        2 => select(chains()).prop_map(|chain| RuleAction::Jump { chain }),
+    ];
+    let ports = Test {
+        value: PortRange { first: 1, last: 2 },
+        invert: false,
+    };
+    let asks = (mostly_not(), mostly_not());
+    (select(rules()), select(chains()), action, asks).prop_map(
+        move |(id, chain, action, (state, transport))| {
+            Object::from(Rule {
+                id,
+                chain,
+                condition: Condition {
+                    match_return_flow: state,
+                    destination_port: transport.then_some(ports),
+                    ..Condition::default()
+                },
+                action,
+                log: None,
+            })
+        },
+    )
+}
+
+fn mostly_not() -> impl Strategy<Value = bool> {
+    prop::bool::weighted(0.2)
 }

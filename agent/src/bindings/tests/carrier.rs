@@ -9,7 +9,7 @@ use weft_flow::{Action, Field, FlowKey, FlowMask, Ufid};
 use weft_ovs::{Datapath, MemoryDatapath, NewVport, Op, PutMode, VportKind};
 use weft_topology::id::PortId;
 use weft_topology::{Snapshot, Tag};
-use weft_wire::control::{DropInfo, FlowInfo, LearnedInfo, TraceResult};
+use weft_wire::control::{Connection, DropInfo, FlowInfo, LearnedInfo, TraceResult};
 
 use super::{links, port_id};
 use crate::accounts::Accounts;
@@ -80,7 +80,12 @@ impl Hot for Notes {
         Err(HotError::Stopped { attempt: "measure" })
     }
 
-    fn trace(&self, port: PortId, _: &[u8]) -> Result<TraceResult, HotError> {
+    fn trace(
+        &self,
+        port: PortId,
+        _: &[u8],
+        _: Option<Connection>,
+    ) -> Result<TraceResult, HotError> {
         Err(HotError::NoSuchPort {
             attempt: "trace",
             port,

@@ -302,6 +302,7 @@ fn start(
         limits,
         exact_flows: false,
         accounts,
+        conversations: None,
         events: sender,
     };
     let time = time.clone();

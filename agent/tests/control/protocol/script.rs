@@ -240,6 +240,7 @@ fn ask_all(socket: &Path) {
     let trace = Verb::Trace {
         port: PORT.parse().unwrap(),
         frame,
+        connection: None,
     };
     assert!(!agent.one::<TraceResult>(trace).unwrap().steps.is_empty());
 }

@@ -1,0 +1,129 @@
+//! What the rules say of a connection that is entered: the key of an original packet is made of the entry and of its
+//! conversation, and walked through the topology like any other's.
+
+use std::net::IpAddr;
+
+use weft_flow::present::{ethertype, protocol};
+use weft_flow::{Action, Field, FlowKey};
+use weft_flowsim::{Conversation, Learned, Outcome, Probe, Scratch, Time, simulate};
+use weft_ovs::conntrack::{Entry, Part, Tuple};
+use weft_topology::Snapshot;
+
+use crate::worker::passes::{Answer, advance, pass_of};
+
+/// A packet is looked up so often at most.
+const MOST_PASSES: usize = 4;
+/// TCP's flag of a segment in the middle of a connection.
+const ACK: u128 = 0x10;
+
+/// What is to be done with an entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Judgement {
+    /// Its original packets pass, or nothing can be said of them now.
+    Stays,
+    /// They do not.
+    Denied,
+}
+
+/// Judges an entry.
+pub(super) fn judge(
+    entry: &Entry,
+    conversation: &Conversation,
+    snapshot: &Snapshot,
+    (learned, now): (&dyn Learned, Time),
+    scratch: &mut Scratch,
+) -> Judgement {
+    // A port that is gone takes its connections with it.
+    let Some(local) = snapshot.local_by_port(conversation.port) else {
+        return Judgement::Stays;
+    };
+    let mut key = key_of(&entry.original, conversation, local.number);
+    for _ in 0..MOST_PASSES {
+        let mut probe = Probe::new(&key, &[], learned, now, scratch);
+        let outcome = simulate(snapshot, &mut probe);
+        let Some(pass) = pass_of(&outcome) else {
+            let judgement = of_outcome(&outcome, entry.zone);
+            scratch.recycle(outcome);
+            return judgement;
+        };
+        advance(&mut key, &outcome, pass, Answer::Established);
+        scratch.recycle(outcome);
+    }
+    Judgement::Stays
+}
+
+/// A packet that passes enters its connection in this zone, unless no rule asks for connections any more.
+fn of_outcome(outcome: &Outcome, zone: u16) -> Judgement {
+    if !outcome.missing.is_empty() {
+        return Judgement::Stays;
+    }
+    let enters = |action: &Action| matches!(action, Action::Ct(ct) if ct.commit && ct.zone == zone);
+    let passes = !outcome.reason.is_drop() && outcome.punt().is_none();
+    let is_entered = outcome.conversation.is_none() || outcome.actions.iter().any(enters);
+    match passes && is_entered {
+        true => Judgement::Stays,
+        false => Judgement::Denied,
+    }
+}
+
+/// The key of an original packet, in its first pass.
+fn key_of(tuple: &Tuple, conversation: &Conversation, number: u32) -> FlowKey {
+    let mut key = FlowKey::new();
+    for field in [
+        Field::RecircId,
+        Field::SkbPriority,
+        Field::SkbMark,
+        Field::DpHash,
+        Field::CtState,
+        Field::CtZone,
+        Field::CtMark,
+        Field::CtLabels,
+        Field::IpFrag,
+    ] {
+        key.set(field, 0);
+    }
+    conversation.write(&mut key);
+    key.set(Field::InPort, number.into())
+        .set(Field::IpProto, tuple.protocol.into())
+        .set(Field::IpTos, conversation.tos.unwrap_or(0).into())
+        .set(Field::IpTtl, 64);
+    match (tuple.source, tuple.destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            key.set(Field::EthType, ethertype::IPV4.into())
+                .set(Field::Ipv4Src, source.to_bits().into())
+                .set(Field::Ipv4Dst, destination.to_bits().into());
+        }
+        (source, destination) => {
+            let bits = |addr: IpAddr| match addr {
+                IpAddr::V6(addr) => addr.to_bits(),
+                IpAddr::V4(addr) => addr.to_ipv6_mapped().to_bits(),
+            };
+            key.set(Field::EthType, ethertype::IPV6.into())
+                .set(Field::Ipv6Src, bits(source))
+                .set(Field::Ipv6Dst, bits(destination))
+                .set(Field::Ipv6Label, 0);
+        }
+    }
+    match tuple.part {
+        Part::Ports {
+            source,
+            destination,
+        } if matches!(
+            tuple.protocol,
+            protocol::TCP | protocol::UDP | protocol::SCTP
+        ) =>
+        {
+            key.set(Field::TpSrc, source.into())
+                .set(Field::TpDst, destination.into());
+            if tuple.protocol == protocol::TCP {
+                key.set(Field::TcpFlags, ACK);
+            }
+        }
+        Part::Icmp { kind, code, .. } => {
+            key.set(Field::IcmpType, kind.into())
+                .set(Field::IcmpCode, code.into());
+        }
+        Part::Ports { .. } | Part::Nothing => {}
+    }
+    key
+}

@@ -1,0 +1,277 @@
+//! The warden: a thread that knows whose connections the flows enter, and cuts those that a change denies.
+//!
+//! ```text
+//!  workers: a conversation that is new ───┐
+//!  control: a snapshot is published ──────┤            ┌─ list the entries of this host's zones
+//!  workers: all are past an epoch ────────┼──▶ warden ─┤  judge the original direction of each
+//!  control: a port was let go ────────────┘            └─ denied: write the top bit of its mark
+//!                                             └──▶ Event::EpochDone
+//! ```
+//!
+//! Cutting and not deleting: with the entry gone, the responder's next packet would begin a connection of its own,
+//! which its rules may well allow.
+//!
+//! Races:
+//! - *An original packet passes by an old flow while entries are cut.* It would write the whole mark and heal what is
+//!   cut. So entries are looked at when every worker is past the epoch: no old flow is left by then.
+//! - *The snapshot is newer than the epoch that was passed.* What it denies beyond that is cut too early, may be
+//!   healed by an old flow, and is cut again when its own epoch is passed.
+//! - *A connection begins while entries are listed*: a new flow let it in.
+//! - *An entry ends, or is another one by then*: it is named by its tuple and zone; a cut of one that the rules
+//!   allow lasts until its next original packet.
+//! - *The agent ends before a cut*: the next run looks at all entries when it starts.
+
+mod conversations;
+mod judge;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use weft_flowsim::{CUT, Conversation, Scratch};
+use weft_ovs::conntrack::{Bits, Entry, Filter, Outcome};
+use weft_ovs::{Conntrack, Datapath, Error};
+use weft_topology::{Epoch, Kind, Tag};
+
+use self::conversations::Conversations;
+use self::judge::Judgement;
+use super::run::Worker;
+use super::shared::Shared;
+use super::tally::Counter;
+use crate::hot::Event;
+
+/// After a listing that failed, so long is waited before the next.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Conversations that a worker remembers to have told of.
+const REMEMBERED: usize = 1 << 16;
+
+/// What the warden is told.
+pub(super) enum News {
+    /// A flow enters its connections.
+    Met(Conversation),
+    /// A snapshot goes out to the workers; whether it may deny what was allowed.
+    Published(Epoch, bool),
+    /// Every worker is past it.
+    Passed(Epoch),
+    /// A port was let go: nothing of its zone is left.
+    Vacated(u16),
+    /// The datapath is another one.
+    Rebuilt,
+    /// End the thread.
+    Stop,
+}
+
+/// The thread's own.
+pub(super) struct Warden {
+    shared: Arc<Shared>,
+    conntrack: Box<dyn Conntrack>,
+    conversations: Conversations,
+    scratch: Scratch,
+    /// Published and not passed by all yet, the oldest first.
+    published: VecDeque<(Epoch, bool)>,
+    /// Passed, and to be told of when what they deny is cut.
+    passed: Vec<Epoch>,
+    /// Whether entries must be looked at.
+    is_due: bool,
+    complained: bool,
+}
+
+/// Whether a change with these tags may deny what was allowed.
+pub(super) fn may_deny(tags: &BTreeSet<Tag>) -> bool {
+    tags.iter().any(|tag| match tag {
+        Tag::Object(id) => matches!(
+            id.kind,
+            Kind::Chain | Kind::Rule | Kind::Port | Kind::Bridge | Kind::AddressGroup
+        ),
+        Tag::Member(..) => true,
+        _ => false,
+    })
+}
+
+impl Warden {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        datapath: &dyn Datapath,
+        file: Option<PathBuf>,
+    ) -> Result<Self, Error> {
+        let conversations = Conversations::load(file);
+        Ok(Self {
+            shared,
+            conntrack: datapath.conntrack()?,
+            // An earlier run may have ended before it cut what it should.
+            is_due: !conversations.is_empty(),
+            conversations,
+            scratch: Scratch::new(),
+            published: VecDeque::new(),
+            passed: Vec::new(),
+            complained: false,
+        })
+    }
+
+    /// Runs until it is told to stop.
+    pub(super) fn run(mut self, news: &Receiver<News>) {
+        loop {
+            let waits = self.is_due && !self.passed.is_empty();
+            let next = match waits {
+                true => news.recv_timeout(AGAIN),
+                false => news.recv().map_err(RecvTimeoutError::from),
+            };
+            match next {
+                Ok(News::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(first) => {
+                    self.take(first);
+                    while let Ok(more) = news.try_recv() {
+                        if matches!(more, News::Stop) {
+                            return;
+                        }
+                        self.take(more);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.settle();
+        }
+    }
+
+    fn take(&mut self, news: News) {
+        match news {
+            News::Met(conversation) => self.conversations.add(conversation),
+            News::Published(epoch, may_deny) => self.published.push_back((epoch, may_deny)),
+            News::Passed(epoch) => {
+                let last = self.published.iter().position(|(of, _)| *of == epoch);
+                for (epoch, may_deny) in self.published.drain(..last.map_or(0, |last| last + 1)) {
+                    self.is_due |= may_deny;
+                    self.passed.push(epoch);
+                }
+            }
+            News::Vacated(zone) => self.vacate(zone),
+            News::Rebuilt => self.is_due = true,
+            News::Stop => {}
+        }
+    }
+
+    /// Cuts what is to be cut, then says which epochs are in force.
+    fn settle(&mut self) {
+        if self.passed.is_empty() {
+            return;
+        }
+        if self.is_due {
+            match self.cut() {
+                Ok(()) => {
+                    self.is_due = false;
+                    self.complained = false;
+                }
+                Err(error) => {
+                    if !self.complained {
+                        tracing::error!(%error, "connections that a change denies cannot be cut: it is tried again, \
+                            and nothing newer counts as in force until then");
+                    }
+                    self.complained = true;
+                    return;
+                }
+            }
+        }
+        for epoch in self.passed.drain(..) {
+            self.shared.tell(Event::EpochDone(epoch));
+        }
+    }
+
+    /// Looks at every connection of this host's ports.
+    fn cut(&mut self) -> Result<(), Error> {
+        if self.conversations.is_empty() {
+            return Ok(());
+        }
+        let snapshot = self.shared.snapshot();
+        let zones: BTreeSet<u16> = snapshot.local_ports().map(|local| local.zone()).collect();
+        let entries = self.entries(Filter::default(), |entry| {
+            zones.contains(&entry.zone) && entry.mark & !CUT != 0 && entry.mark & CUT == 0
+        })?;
+        let (mut cut, mut unknown) = (0_u64, 0_u64);
+        for entry in &entries {
+            let Some(conversation) = self.conversations.get(entry.mark) else {
+                unknown += 1;
+                continue;
+            };
+            let judgement = judge::judge(
+                entry,
+                conversation,
+                &snapshot,
+                (&self.shared.learned, self.shared.now()),
+                &mut self.scratch,
+            );
+            if judgement == Judgement::Denied {
+                let bits = Bits {
+                    value: CUT,
+                    mask: CUT,
+                };
+                let outcome = self.conntrack.set_mark(entry.zone, &entry.original, bits)?;
+                cut += u64::from(outcome == Outcome::Done);
+            }
+        }
+        self.shared.counters.add(Counter::ConnectionsCut, cut);
+        self.shared
+            .counters
+            .add(Counter::ConnectionsUnknown, unknown);
+        if cut > 0 || unknown > 0 {
+            tracing::info!(
+                looked_at = entries.len(),
+                cut,
+                unknown,
+                "connections were judged again"
+            );
+        }
+        Ok(())
+    }
+
+    /// Deletes what is left in a zone that no port has any more.
+    fn vacate(&mut self, zone: u16) {
+        let filter = Filter {
+            zone: Some(zone),
+            ..Filter::default()
+        };
+        let vacated = self.entries(filter, |_| true).and_then(|entries| {
+            for entry in &entries {
+                // One that has ended by itself is as good.
+                let _ = self.conntrack.delete(zone, &entry.original)?;
+            }
+            Ok(entries.len())
+        });
+        match vacated {
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(
+                zone,
+                count,
+                "connections of a port that is gone were deleted"
+            ),
+            Err(error) => {
+                tracing::warn!(zone, %error, "connections of a port that is gone stay until they time out");
+            }
+        }
+    }
+
+    fn entries(
+        &mut self,
+        filter: Filter,
+        wanted: impl Fn(&Entry) -> bool,
+    ) -> Result<Vec<Entry>, Error> {
+        let mut found = Vec::new();
+        self.conntrack.list(filter, &mut |entry| {
+            found.extend(entry.ok().filter(|entry| wanted(entry)));
+        })?;
+        Ok(found)
+    }
+}
+
+impl Worker {
+    /// Tells of a conversation whose connections a flow enters, once.
+    pub(super) fn meet_conversation(&mut self, conversation: Conversation) {
+        if self.met.len() >= REMEMBERED {
+            self.met.clear();
+        }
+        if self.met.insert(conversation.mark()) {
+            self.shared.tell_warden(News::Met(conversation));
+        }
+    }
+}

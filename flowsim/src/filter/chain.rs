@@ -1,0 +1,112 @@
+//! Evaluation of a chain: rule after rule, with jumps.
+//!
+//! The end of the first chain, or a return from it, accepts. A datagram that came in fragments passes if it
+//! would as a first fragment and as a later one: rules tell the two apart, the datagram has one fate.
+//!
+//! Chains that jump in a circle are refused when they are written; a limit on what one packet may cost holds
+//! for those that jump to one another again and again.
+
+use std::ops::ControlFlow;
+
+use weft_topology::chain::RuleAction;
+use weft_topology::id::ChainId;
+use weft_topology::snapshot::Step;
+
+use super::condition::{self, Piece};
+use super::{Hook, Verdict, program};
+use crate::reason::Reason;
+use crate::trace::What;
+use crate::walk::Walk;
+
+/// Chains that jump to one another, so deep.
+const DEEPEST: usize = 32;
+/// Rules that are looked at for one packet at one place.
+const LONGEST: usize = 1 << 16;
+
+/// How a chain ended.
+enum End {
+    /// One of its rules, or of those that it jumped to, decided.
+    Decided(Verdict),
+    /// None did: the chain that jumped here goes on.
+    Fell,
+}
+
+struct Evaluation<'a, 'w, 'p> {
+    walk: &'a mut Walk<'w, 'p>,
+    hook: Hook<'a>,
+    piece: Piece,
+    /// Rules that may still be looked at.
+    left: usize,
+}
+
+/// What a chain says of the packet.
+pub(super) fn evaluate(
+    walk: &mut Walk<'_, '_>,
+    chain: ChainId,
+    hook: Hook<'_>,
+) -> ControlFlow<Reason, Verdict> {
+    let pieces: &[Piece] = match walk.was_fragment {
+        false => &[Piece::AsItIs],
+        true => &[Piece::First, Piece::Later],
+    };
+    let mut verdict = Verdict::Accept;
+    for &piece in pieces {
+        let mut evaluation = Evaluation {
+            walk: &mut *walk,
+            hook,
+            piece,
+            left: LONGEST,
+        };
+        if let End::Decided(decided) = evaluation.chain(chain, 0)? {
+            verdict = decided;
+        }
+        if verdict != Verdict::Accept {
+            break;
+        }
+    }
+    ControlFlow::Continue(verdict)
+}
+
+impl Evaluation<'_, '_, '_> {
+    fn chain(&mut self, id: ChainId, depth: usize) -> ControlFlow<Reason, End> {
+        let program = program(self.walk, id)?;
+        for step in &program.rules {
+            let rule = match step {
+                Step::Rule(rule) => rule,
+                Step::Missing(rule) => {
+                    self.walk.probe.lists.missing.push((*rule).into());
+                    return ControlFlow::Break(Reason::NotLoaded((*rule).into()));
+                }
+            };
+            if self.left == 0 {
+                return ControlFlow::Break(Reason::ChainTooLong(id));
+            }
+            self.left -= 1;
+            if !condition::holds(self.walk, &rule.condition, self.hook, self.piece)? {
+                continue;
+            }
+            self.walk.probe.step(Some(rule.id.into()), What::Matches);
+            match &rule.action {
+                RuleAction::Accept => return decided(Verdict::Accept),
+                RuleAction::Drop => return decided(Verdict::Drop(rule.id)),
+                RuleAction::Reject => return decided(Verdict::Reject(rule.id)),
+                RuleAction::Return => return ControlFlow::Continue(End::Fell),
+                RuleAction::Jump { .. } if depth == DEEPEST => {
+                    return ControlFlow::Break(Reason::ChainTooLong(id));
+                }
+                RuleAction::Jump { chain } => {
+                    if let End::Decided(verdict) = self.chain(*chain, depth + 1)? {
+                        return decided(verdict);
+                    }
+                }
+                // On a bridge there is nothing to translate.
+                RuleAction::Continue | RuleAction::Nat { .. } => {}
+            }
+        }
+        ControlFlow::Continue(End::Fell)
+    }
+}
+
+fn decided(verdict: Verdict) -> ControlFlow<Reason, End> {
+    ControlFlow::Continue(End::Decided(verdict))
+}

@@ -1,0 +1,269 @@
+//! Whether a packet meets a rule's condition.
+//!
+//! What needs nothing of the packet is asked first, then what most packets share, so that masks stay wide: ports
+//! and groups, the connection's direction (read already), the type, the protocol, the fragment, addresses, ports.
+//!
+//! A field that the packet does not have (an address of a frame that is not IP, a port of a later fragment)
+//! equals nothing, so that an inverted test for it passes. In ARP, addresses are sender's and target's, the
+//! protocol is the operation.
+
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+
+use ipnet::IpNet;
+use weft_flow::present::{ethertype, fragment, protocol};
+use weft_flow::{Field, key};
+use weft_topology::Tag;
+use weft_topology::chain::{Condition, FragmentPolicy, MaskedMac, PortRange, Test};
+use weft_topology::id::{AddressGroupId, PortGroupId};
+use weft_topology::port::Port;
+
+use super::Hook;
+use crate::connection::{Connection, Direction};
+use crate::reason::Reason;
+use crate::walk::Walk;
+
+/// As which part of its datagram a packet is judged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Piece {
+    /// As the key says.
+    AsItIs,
+    /// As the first fragment of one that was put together.
+    First,
+    /// As a later one; it has the datagram's ports all the same.
+    Later,
+}
+
+/// Which end of the packet a test is for.
+#[derive(Clone, Copy)]
+enum End {
+    Source,
+    Destination,
+}
+
+/// Whether a packet meets a condition.
+pub(super) fn holds(
+    walk: &mut Walk<'_, '_>,
+    condition: &Condition,
+    hook: Hook<'_>,
+    piece: Piece,
+) -> ControlFlow<Reason, bool> {
+    // The place in the datagram is no part of what is inverted (MidoNet has it so).
+    if !is_of(walk, condition.fragment_policy, piece) {
+        return ControlFlow::Continue(false);
+    }
+    let all = all_hold(walk, condition, hook)?;
+    ControlFlow::Continue(all != condition.invert)
+}
+
+fn all_hold(walk: &mut Walk<'_, '_>, of: &Condition, hook: Hook<'_>) -> ControlFlow<Reason, bool> {
+    let holds = ports_hold(walk, of, hook)
+        && direction_holds(walk, of)
+        && tested(of.vlan, |vlan| walk.vlan == vlan)
+        && tested(of.ether_type, |value| {
+            walk.probe.is(Field::EthType, value.into())
+        })
+        && tested(of.protocol, |value| is_protocol(walk, value))
+        && tested(of.mac_source, |mac| is_mac(walk, Field::EthSrc, mac))
+        && tested(of.mac_destination, |mac| is_mac(walk, Field::EthDst, mac))
+        && tested(of.source, |prefix| is_in(walk, End::Source, prefix))
+        && tested(of.destination, |prefix| {
+            is_in(walk, End::Destination, prefix)
+        })
+        && tested(of.destination_port, |range| {
+            has_port(walk, End::Destination, range)
+        })
+        && tested(of.source_port, |range| has_port(walk, End::Source, range))
+        && tested(of.tos, |value| {
+            is_ip(walk) && walk.probe.is(Field::IpTos, value.into())
+        });
+    if !holds {
+        return ControlFlow::Continue(false);
+    }
+    for (test, end) in [
+        (of.source_group, End::Source),
+        (of.destination_group, End::Destination),
+    ] {
+        if let Some(Test { value, invert }) = test
+            && in_group(walk, end, value)? == invert
+        {
+            return ControlFlow::Continue(false);
+        }
+    }
+    ControlFlow::Continue(true)
+}
+
+fn tested<T>(test: Option<Test<T>>, equals: impl FnOnce(T) -> bool) -> bool {
+    test.is_none_or(|Test { value, invert }| equals(value) != invert)
+}
+
+fn ports_hold(walk: &Walk<'_, '_>, of: &Condition, hook: Hook<'_>) -> bool {
+    let (ingress, out) = (walk.ingress, hook.out_port);
+    let one_of = |test: &Option<Test<std::collections::BTreeSet<_>>>, port: Option<&Port>| {
+        test.as_ref().is_none_or(|test| {
+            port.is_some_and(|port| test.value.contains(&port.id)) != test.invert
+        })
+    };
+    let member = |test: Option<Test<PortGroupId>>, port: Option<&Port>| {
+        tested(test, |group| {
+            port.is_some_and(|port| port.port_groups.contains(&group))
+        })
+    };
+    one_of(&of.in_ports, Some(ingress))
+        && one_of(&of.out_ports, out)
+        && member(of.port_group, Some(ingress))
+        && member(of.in_port_group, Some(ingress))
+        && member(of.out_port_group, out)
+}
+
+fn direction_holds(walk: &Walk<'_, '_>, of: &Condition) -> bool {
+    let is_return = walk.connection == Connection::Known(Direction::Return);
+    !(of.match_return_flow && !is_return || of.match_forward_flow && is_return)
+}
+
+fn is_of(walk: &mut Walk<'_, '_>, policy: FragmentPolicy, piece: Piece) -> bool {
+    if policy == FragmentPolicy::Any {
+        return true;
+    }
+    let (whole, first) = match piece {
+        Piece::First => (false, true),
+        Piece::Later => (false, false),
+        // What is not IP is in one piece.
+        Piece::AsItIs if !is_ip(walk) => (true, false),
+        Piece::AsItIs => (
+            walk.probe.is(Field::IpFrag, fragment::NO.into()),
+            walk.probe.is(Field::IpFrag, fragment::FIRST.into()),
+        ),
+    };
+    match policy {
+        FragmentPolicy::Any => true,
+        FragmentPolicy::Unfragmented => whole,
+        FragmentPolicy::Header => whole || first,
+        FragmentPolicy::Nonheader => !whole && !first,
+    }
+}
+
+fn is_ip(walk: &mut Walk<'_, '_>) -> bool {
+    is_type(walk, ethertype::IPV4) || is_type(walk, ethertype::IPV6)
+}
+
+fn is_type(walk: &mut Walk<'_, '_>, ether_type: u16) -> bool {
+    walk.probe.is(Field::EthType, ether_type.into())
+}
+
+fn is_protocol(walk: &mut Walk<'_, '_>, value: u8) -> bool {
+    if is_ip(walk) {
+        walk.probe.is(Field::IpProto, value.into())
+    } else {
+        is_type(walk, ethertype::ARP) && walk.probe.is(Field::ArpOp, value.into())
+    }
+}
+
+fn is_mac(walk: &mut Walk<'_, '_>, field: Field, of: MaskedMac) -> bool {
+    let (value, mask) = (key::mac_to_bits(of.mac), key::mac_to_bits(of.mask));
+    walk.probe.is_in(field, value, mask)
+}
+
+/// The field in which an address of a family stands, if the packet can have one.
+fn address_field(walk: &mut Walk<'_, '_>, end: End, is_ipv6: bool) -> Option<Field> {
+    Some(match (is_ipv6, end) {
+        (true, _) if !is_type(walk, ethertype::IPV6) => return None,
+        (true, End::Source) => Field::Ipv6Src,
+        (true, End::Destination) => Field::Ipv6Dst,
+        (false, End::Source) if is_type(walk, ethertype::IPV4) => Field::Ipv4Src,
+        (false, End::Destination) if is_type(walk, ethertype::IPV4) => Field::Ipv4Dst,
+        (false, _) if !is_type(walk, ethertype::ARP) => return None,
+        (false, End::Source) => Field::ArpSip,
+        (false, End::Destination) => Field::ArpTip,
+    })
+}
+
+/// The first bits of an address, as a mask of its field.
+fn first_bits(field: Field, length: u8) -> u128 {
+    let full = field.full();
+    full & !full.checked_shr(length.into()).unwrap_or(0)
+}
+
+fn is_in(walk: &mut Walk<'_, '_>, end: End, prefix: IpNet) -> bool {
+    let Some(field) = address_field(walk, end, prefix.addr().is_ipv6()) else {
+        return false;
+    };
+    let value = match prefix.addr() {
+        IpAddr::V4(addr) => addr.to_bits().into(),
+        IpAddr::V6(addr) => addr.to_bits(),
+    };
+    walk.probe
+        .is_in(field, value, first_bits(field, prefix.prefix_len()))
+}
+
+/// Whether an address of the packet is in a group. Short prefixes are tried first: who is in one needs no more
+/// bits.
+fn in_group(walk: &mut Walk<'_, '_>, end: End, group: AddressGroupId) -> ControlFlow<Reason, bool> {
+    walk.probe.tag(Tag::Object(group.into()));
+    let snapshot = walk.snapshot;
+    if walk
+        .probe
+        .loaded(group.into(), snapshot.address_group(group))?
+        .is_none()
+    {
+        return ControlFlow::Continue(false);
+    }
+    for is_ipv6 in [false, true] {
+        let Some(field) = address_field(walk, end, is_ipv6) else {
+            continue;
+        };
+        for length in snapshot.group_lengths(group, is_ipv6) {
+            let Some(prefix) = prefix_of(walk, field, is_ipv6, length) else {
+                break;
+            };
+            walk.probe.tag(Tag::Member(group, prefix));
+            if snapshot.group_has(group, prefix) {
+                return ControlFlow::Continue(true);
+            }
+        }
+        break;
+    }
+    ControlFlow::Continue(false)
+}
+
+/// The prefix of a length that an address field of the packet has.
+fn prefix_of(walk: &mut Walk<'_, '_>, field: Field, is_ipv6: bool, length: u8) -> Option<IpNet> {
+    let bits = walk.probe.read_bits(field, first_bits(field, length))?;
+    let addr: IpAddr = match is_ipv6 {
+        true => std::net::Ipv6Addr::from_bits(bits).into(),
+        false => std::net::Ipv4Addr::from_bits(u32::try_from(bits).ok()?).into(),
+    };
+    IpNet::new(addr, length).ok()
+}
+
+/// Whether a port, or an ICMP type or code, is in a range.
+fn has_port(walk: &mut Walk<'_, '_>, end: End, range: PortRange) -> bool {
+    if !is_ip(walk) || walk.probe.is(Field::IpFrag, fragment::LATER.into()) {
+        return false;
+    }
+    let is_ipv6 = is_type(walk, ethertype::IPV6);
+    let icmp = if is_ipv6 {
+        protocol::ICMPV6
+    } else {
+        protocol::ICMP
+    };
+    let probe = &mut *walk.probe;
+    let of = |protocol: u8| u128::from(protocol);
+    let field = if probe.is(Field::IpProto, of(icmp)) {
+        match end {
+            End::Source => Field::IcmpType,
+            End::Destination => Field::IcmpCode,
+        }
+    } else if [protocol::TCP, protocol::UDP, protocol::SCTP]
+        .into_iter()
+        .any(|protocol| probe.is(Field::IpProto, of(protocol)))
+    {
+        match end {
+            End::Source => Field::TpSrc,
+            End::Destination => Field::TpDst,
+        }
+    } else {
+        return false;
+    };
+    probe.is_between(field, range.first.into(), range.last.into())
+}
