@@ -21,7 +21,7 @@ const FRAMES: u32 = 20;
 const VARIANTS: u32 = 5;
 
 proptest! {
-    #![proptest_config(config(cases(100_000) / FRAMES / VARIANTS))]
+    #![proptest_config(config(cases(1_000_000) / FRAMES / VARIANTS))]
 
     #[test]
     fn every_packet_under_the_mask_meets_the_same_verdict(
