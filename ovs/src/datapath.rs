@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use weft_flow::{Action, Field, FlowKey, FlowMask, Ufid};
 
+use crate::conntrack::Conntrack;
 use crate::error::Error;
+use crate::limit::ConnectionLimits;
+use crate::meter::Meters;
 use crate::monitor::DatapathMonitor;
 use crate::upcall::UpcallSource;
 use crate::vport::{NewVport, Vport};
 
 /// A handle on one datapath. A thread has its own ([`Datapath::fork`]).
-pub trait Datapath: Send {
+pub trait Datapath: Meters + ConnectionLimits + Send {
     /// Another handle on the same datapath, with sockets of its own. [`Datapath::writes`] counts for
     /// all of them.
     fn fork(&self) -> Result<Box<dyn Datapath>, Error>;
@@ -20,6 +23,10 @@ pub trait Datapath: Send {
 
     /// Follows what others do to the datapath from now on.
     fn monitor(&self) -> Result<Box<dyn DatapathMonitor>, Error>;
+
+    /// Opens the table of connections that its flows commit: its network namespace's, which must be the calling
+    /// thread's.
+    fn conntrack(&self) -> Result<Box<dyn Conntrack>, Error>;
 
     /// The datapath's state and counters.
     fn info(&mut self) -> Result<DatapathInfo, Error>;

@@ -5,6 +5,8 @@ use std::fmt;
 use nix::errno::Errno;
 use weft_flow::Ufid;
 
+use crate::conntrack::Tuple;
+use crate::limit::Limited;
 use crate::nl::requests::Failure;
 
 /// An operation failed.
@@ -21,6 +23,32 @@ pub enum Error {
         family: &'static str,
         /// What became of the attempt to load it.
         load: String,
+    },
+    /// The kernel does not show its table of connections.
+    #[error(
+        "the kernel has no netlink for its table of connections: see that it has the modules nfnetlink and \
+         nf_conntrack_netlink and that nothing in /etc/modprobe.d refuses them, run 'modprobe \
+         nf_conntrack_netlink', and start this program again"
+    )]
+    NoConntrack,
+    /// The kernel has no such part of openvswitch.
+    #[error("{attempt}: the kernel has no {family}")]
+    NoFamily {
+        /// What was attempted.
+        attempt: Box<Attempt>,
+        /// The generic netlink family that it lacks.
+        family: &'static str,
+    },
+    /// Another meter has the place that the kernel keeps for one with this id.
+    #[error(
+        "{attempt}: another meter has its place: the kernel keeps a table of 1024 or, once these are taken, of \
+         twice as many, and puts a meter at its id modulo that; take ids without gaps from 0 on ({errno})"
+    )]
+    MeterClash {
+        /// What was attempted.
+        attempt: Box<Attempt>,
+        /// EBUSY.
+        errno: Errno,
     },
     /// A put met a flow that is there already or that overlaps it.
     #[error("{attempt}: a flow with another id covers it, or it exists already ({errno})")]
@@ -148,6 +176,26 @@ pub enum What {
     Monitor,
     /// Asking what the kernel supports.
     Probe,
+    /// Opening the table of connections.
+    OpenConntrack,
+    /// Listing the connections.
+    ListConnections,
+    /// Asking for a connection, by zone and original direction.
+    GetConnection(u16, Tuple),
+    /// Writing the mark of a connection.
+    SetMark(u16, Tuple),
+    /// Deleting a connection.
+    DeleteConnection(u16, Tuple),
+    /// Putting a meter.
+    SetMeter(u32),
+    /// Asking for a meter.
+    GetMeter(u32),
+    /// Deleting a meter.
+    DeleteMeter(u32),
+    /// Limiting connections, or taking the limit away.
+    SetLimit(Limited),
+    /// Asking for a limit.
+    GetLimit(Limited),
 }
 
 struct Text<'a>(&'a Option<String>);
@@ -157,6 +205,7 @@ impl Error {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::FlowExists { errno, .. }
+            | Self::MeterClash { errno, .. }
             | Self::NotFound { errno, .. }
             | Self::AlreadyExists { errno, .. }
             | Self::Refused { errno, .. }
@@ -194,12 +243,16 @@ impl Error {
 
     /// Sorts the kernel's answer to `attempt`.
     pub(crate) fn from_kernel(attempt: Attempt, errno: Errno, message: Option<String>) -> Self {
-        let attempt_is_put = matches!(attempt.what, What::PutFlow(_));
         let attempt = Box::new(attempt);
-        match errno {
-            Errno::EEXIST | Errno::ENOENT if attempt_is_put => Self::FlowExists { attempt, errno },
-            Errno::ENOENT | Errno::ENODEV => Self::NotFound { attempt, errno },
-            Errno::EEXIST | Errno::EBUSY => Self::AlreadyExists { attempt, errno },
+        match (errno, &attempt.what) {
+            (Errno::EEXIST | Errno::ENOENT, What::PutFlow(_)) => {
+                Self::FlowExists { attempt, errno }
+            }
+            (Errno::EBUSY, What::SetMeter(_)) => Self::MeterClash { attempt, errno },
+            (Errno::ENOENT | Errno::ENODEV, _) => Self::NotFound { attempt, errno },
+            (Errno::EEXIST, _) | (Errno::EBUSY, What::AddPort(_) | What::CreateDatapath) => {
+                Self::AlreadyExists { attempt, errno }
+            }
             _ => Self::Refused {
                 attempt,
                 errno,
@@ -232,6 +285,16 @@ impl fmt::Display for Attempt {
             What::Upcall => write!(f, "receive an upcall"),
             What::Monitor => write!(f, "follow the datapath"),
             What::Probe => write!(f, "probe the kernel"),
+            What::OpenConntrack => write!(f, "open the table of connections"),
+            What::ListConnections => write!(f, "list connections"),
+            What::GetConnection(zone, it) => write!(f, "get connection {it} of zone {zone}"),
+            What::SetMark(zone, it) => write!(f, "set mark of connection {it} of zone {zone}"),
+            What::DeleteConnection(zone, it) => write!(f, "delete connection {it} of zone {zone}"),
+            What::SetMeter(id) => write!(f, "set meter {id}"),
+            What::GetMeter(id) => write!(f, "get meter {id}"),
+            What::DeleteMeter(id) => write!(f, "delete meter {id}"),
+            What::SetLimit(of) => write!(f, "set limit of connections of {of}"),
+            What::GetLimit(of) => write!(f, "get limit of connections of {of}"),
         }?;
         if self.datapath.is_empty() {
             return Ok(());

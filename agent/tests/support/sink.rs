@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a bench fails by panicking")]
 
+use std::num::NonZeroU32;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,9 +16,9 @@ use weft_agent::hot::{Event, Hot, Limits, Start};
 use weft_agent::worker;
 use weft_flow::{Field, decode_key, encode_actions, encode_key, encode_mask};
 use weft_ovs::{
-    BadFlow, Datapath, DatapathInfo, DatapathMonitor, DumpedFlow, Error, FlowStats, FlowUsage,
-    MemoryDatapath, NewVport, Op, OpReply, Upcall, UpcallBuffer, UpcallKind, UpcallSource, Vport,
-    Writes,
+    BadFlow, ConnectionLimits, Conntrack, Datapath, DatapathInfo, DatapathMonitor, DumpedFlow,
+    Error, FlowStats, FlowUsage, Limit, Limited, MemoryDatapath, Meter, MeterStats, Meters,
+    NewVport, Op, OpReply, Upcall, UpcallBuffer, UpcallKind, UpcallSource, Vport, Writes,
 };
 use weft_topology::Snapshot;
 
@@ -286,5 +287,37 @@ impl Datapath for Drain {
 
     fn writes(&self) -> Writes {
         self.inner.writes()
+    }
+
+    fn conntrack(&self) -> Result<Box<dyn Conntrack>, Error> {
+        self.inner.conntrack()
+    }
+}
+
+impl Meters for Drain {
+    fn set_meter(&mut self, id: u32, meter: Meter) -> Result<(), Error> {
+        self.inner.set_meter(id, meter)
+    }
+
+    fn meter(&mut self, id: u32) -> Result<Option<MeterStats>, Error> {
+        self.inner.meter(id)
+    }
+
+    fn delete_meter(&mut self, id: u32) -> Result<Option<MeterStats>, Error> {
+        self.inner.delete_meter(id)
+    }
+}
+
+impl ConnectionLimits for Drain {
+    fn set_limit(&mut self, of: Limited, limit: Option<NonZeroU32>) -> Result<(), Error> {
+        self.inner.set_limit(of, limit)
+    }
+
+    fn clear_limit(&mut self, of: Limited) -> Result<(), Error> {
+        self.inner.clear_limit(of)
+    }
+
+    fn limit(&mut self, of: Limited) -> Result<Limit, Error> {
+        self.inner.limit(of)
     }
 }

@@ -11,6 +11,7 @@ use super::{KernelDatapath, flow};
 use crate::datapath::{Op, OpReply, PutMode};
 use crate::error::{Attempt, Error, What};
 use crate::nl::message::{self, Body, Header, flag};
+use crate::nl::prefix::Ovs;
 use crate::nl::requests::Failure;
 
 /// Operations a system call.
@@ -44,12 +45,8 @@ fn encode_batch(
     results: &mut Vec<Result<OpReply, Error>>,
 ) -> usize {
     let flow_header = datapath.flow_header(0, 0);
-    let packet_header = Header {
-        family: datapath.identity.families.packet.id,
-        version: packet_uapi::VERSION,
-        command: packet_uapi::EXECUTE,
-        ..flow_header
-    };
+    let packet = datapath.identity.families.packet.id;
+    let packet_header = datapath.header(packet, packet_uapi::VERSION, 0, 0);
     let identity = &datapath.identity;
     let counters = datapath.counters.own();
     let (mut seq, out) = datapath.requests.begin_batch();
@@ -81,9 +78,12 @@ fn encode_batch(
         let open = message::open(
             out,
             &Header {
-                command,
                 flags,
                 seq,
+                prefix: Ovs {
+                    command,
+                    ..header.prefix
+                },
                 ..header
             },
         );

@@ -12,7 +12,10 @@ use weft_flow::attr::{PutAttr, TooLong};
 
 use super::object::{USER_FEATURES, create, get, header, set_features};
 use super::uapi::{dp, flow as flow_uapi, vport as vport_uapi};
-use super::{Families, Identity, KernelMonitor, KernelUpcalls, batch, flow, vport};
+use super::{
+    Families, Identity, KernelConntrack, KernelMonitor, KernelUpcalls, batch, flow, vport,
+};
+use crate::conntrack::Conntrack;
 use crate::counters::Counters;
 use crate::datapath::{
     BadFlow, Datapath, DatapathInfo, DumpedFlow, FlowUsage, Op, OpReply, Writes,
@@ -20,6 +23,7 @@ use crate::datapath::{
 use crate::error::{Attempt, Error, What};
 use crate::monitor::DatapathMonitor;
 use crate::nl::message::{Header, flag};
+use crate::nl::prefix::Ovs;
 use crate::nl::requests::{Failure, Requests};
 use crate::upcall::UpcallSource;
 use crate::vport::{NewVport, Vport};
@@ -127,25 +131,27 @@ impl KernelDatapath {
     }
 
     fn port_header(&self, command: u8, flags: u16) -> Header {
+        let families = &self.identity.families;
+        self.header(families.vport.id, vport_uapi::VERSION, command, flags)
+    }
+
+    /// A request of a family, about this datapath.
+    pub(super) fn header(&self, kind: u16, version: u8, command: u8, flags: u16) -> Header {
         Header {
-            family: self.identity.families.vport.id,
-            version: vport_uapi::VERSION,
-            command,
+            kind,
             flags,
             seq: 0,
-            dp_ifindex: self.identity.ifindex,
+            prefix: Ovs {
+                command,
+                version,
+                dp_ifindex: self.identity.ifindex,
+            },
         }
     }
 
     pub(super) fn flow_header(&self, command: u8, flags: u16) -> Header {
-        Header {
-            family: self.identity.families.flow.id,
-            version: flow_uapi::VERSION,
-            command,
-            flags,
-            seq: 0,
-            dp_ifindex: self.identity.ifindex,
-        }
+        let families = &self.identity.families;
+        self.header(families.flow.id, flow_uapi::VERSION, command, flags)
     }
 }
 
@@ -165,6 +171,10 @@ impl Datapath for KernelDatapath {
 
     fn monitor(&self) -> Result<Box<dyn DatapathMonitor>, Error> {
         Ok(Box::new(KernelMonitor::open(self.identity.clone())?))
+    }
+
+    fn conntrack(&self) -> Result<Box<dyn Conntrack>, Error> {
+        Ok(Box::new(KernelConntrack::open()?))
     }
 
     fn info(&mut self) -> Result<DatapathInfo, Error> {

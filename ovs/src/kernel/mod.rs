@@ -1,12 +1,16 @@
 //! The datapath of the running kernel.
 //!
 //! A [`KernelDatapath`] owns one socket for requests. Upcalls and events come by sockets of their own
-//! ([`KernelUpcalls`], [`KernelMonitor`]): the kernel would mix them with the answers.
+//! ([`KernelUpcalls`], [`KernelMonitor`]): the kernel would mix them with the answers. The table of connections
+//! ([`KernelConntrack`]) is another netlink protocol's, so it has a socket of its own, too.
 
 mod batch;
+mod conntrack;
 mod datapath;
 mod families;
 mod flow;
+mod limit;
+mod meter;
 mod monitor;
 mod object;
 mod packet;
@@ -16,6 +20,7 @@ mod upcall;
 mod vport;
 
 pub(crate) use batch::what;
+pub use conntrack::KernelConntrack;
 pub use datapath::{KernelDatapath, OpenMode};
 pub use families::Families;
 pub(crate) use flow::to_check_actions;

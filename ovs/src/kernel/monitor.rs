@@ -20,6 +20,7 @@ use super::{Identity, vport};
 use crate::error::{Error, What};
 use crate::monitor::{DatapathEvent, DatapathMonitor};
 use crate::nl::message::{Body, Message, Messages};
+use crate::nl::prefix::{Ovs, Prefix};
 use crate::nl::requests::{Failure, Requests};
 use crate::nl::socket::{Received, Socket};
 
@@ -46,8 +47,8 @@ const RECEIVE_BUFFER: usize = 1 << 20;
 impl KernelMonitor {
     pub(super) fn open(identity: Arc<Identity>) -> Result<Self, Error> {
         let failed = |failure| identity.error(What::Monitor, failure);
-        let events =
-            Socket::open(RECEIVE_BUFFER).map_err(|errno| failed(Failure::Socket(errno)))?;
+        let events = Socket::open(Ovs::PROTOCOL, RECEIVE_BUFFER)
+            .map_err(|errno| failed(Failure::Socket(errno)))?;
         let families = &identity.families;
         for (family, name) in [
             (&families.datapath, dp::GROUP),
@@ -158,25 +159,29 @@ enum Said {
 /// `None`: it cannot be read.
 fn said(identity: &Identity, message: Message<'_>) -> Option<Said> {
     let Body::Answer {
-        family,
-        command,
-        dp_ifindex,
+        kind,
+        prefix,
         attrs,
     } = message.body
     else {
         return Some(Said::Nothing);
     };
+    let Ovs {
+        command,
+        dp_ifindex,
+        ..
+    } = prefix;
     if dp_ifindex != identity.ifindex {
         return Some(Said::Nothing);
     }
-    if family == identity.families.datapath.id {
+    if kind == identity.families.datapath.id {
         return Some(match (command, features(attrs)) {
             (dp::DEL, _) => Said::Event(DatapathEvent::DatapathDeleted),
             (_, Some(found)) => Said::Features(found),
             _ => Said::Nothing,
         });
     }
-    if family != identity.families.vport.id {
+    if kind != identity.families.vport.id {
         return Some(Said::Nothing);
     }
     let event = match command {

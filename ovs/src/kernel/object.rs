@@ -8,6 +8,7 @@ use crate::counters::Counters;
 use crate::datapath::DatapathInfo;
 use crate::error::{Error, What};
 use crate::nl::message::{Header, flag};
+use crate::nl::prefix::Ovs;
 use crate::nl::requests::{Answer, Failure, Requests};
 
 /// What this program asks of its datapath: messages without the last padding, and upcall sockets by port.
@@ -15,12 +16,14 @@ pub(super) const USER_FEATURES: u32 = dp::F_UNALIGNED | dp::F_VPORT_PIDS;
 
 pub(super) fn header(families: &Families, command: u8, flags: u16, dp_ifindex: u32) -> Header {
     Header {
-        family: families.datapath.id,
-        version: dp::VERSION,
-        command,
+        kind: families.datapath.id,
         flags,
         seq: 0,
-        dp_ifindex,
+        prefix: Ovs {
+            command,
+            version: dp::VERSION,
+            dp_ifindex,
+        },
     }
 }
 
@@ -87,7 +90,7 @@ pub(super) fn set_features(requests: &mut Requests, identity: &Identity) -> Resu
 
 fn decode(answer: Answer<'_>) -> Result<DatapathInfo, Failure> {
     let mut info = DatapathInfo {
-        ifindex: answer.dp_ifindex,
+        ifindex: answer.prefix.dp_ifindex,
         ..DatapathInfo::default()
     };
     for attr in answer.attrs {

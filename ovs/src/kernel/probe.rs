@@ -15,7 +15,7 @@ use super::uapi::{flow as flow_uapi, meter};
 use super::{KernelDatapath, flow};
 use crate::error::{Error, What};
 use crate::nl::family::Family;
-use crate::nl::message::{Header, flag};
+use crate::nl::message::flag;
 use crate::nl::requests::Failure;
 
 /// What the running kernel can do.
@@ -187,12 +187,7 @@ impl KernelDatapath {
             return Ok((0, 0));
         };
         let (mut meters, mut bands) = (0, 0);
-        let header = Header {
-            family: family.id,
-            version: meter::VERSION,
-            command: meter::FEATURES,
-            ..self.flow_header(0, 0)
-        };
+        let header = self.header(family.id, meter::VERSION, meter::FEATURES, 0);
         self.requests
             .ask(
                 header,

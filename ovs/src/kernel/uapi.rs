@@ -98,7 +98,34 @@ pub(crate) mod meter {
     pub(crate) const VERSION: u8 = 1;
 
     pub(crate) const FEATURES: u8 = 1;
+    pub(crate) const SET: u8 = 2;
+    pub(crate) const DEL: u8 = 3;
+    pub(crate) const GET: u8 = 4;
 
+    pub(crate) const ID: u16 = 1;
+    pub(crate) const STATS: u16 = 3;
+    pub(crate) const BANDS: u16 = 4;
     pub(crate) const MAX_METERS: u16 = 7;
     pub(crate) const MAX_BANDS: u16 = 8;
+}
+
+/// `OVS_BAND_*`.
+pub(crate) mod band {
+    pub(crate) const TYPE: u16 = 1;
+    pub(crate) const RATE: u16 = 2;
+    pub(crate) const BURST: u16 = 3;
+    pub(crate) const STATS: u16 = 4;
+
+    pub(crate) const TYPE_DROP: u32 = 1;
+}
+
+/// `enum ovs_ct_limit_cmd` and `OVS_CT_LIMIT_*`.
+pub(crate) mod ct_limit {
+    pub(crate) const VERSION: u8 = 1;
+
+    pub(crate) const SET: u8 = 1;
+    pub(crate) const DEL: u8 = 2;
+    pub(crate) const GET: u8 = 3;
+
+    pub(crate) const ZONE_LIMIT: u16 = 1;
 }

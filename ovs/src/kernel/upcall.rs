@@ -13,6 +13,7 @@ use super::Identity;
 use super::packet::decode_upcall;
 use crate::error::{Error, What};
 use crate::nl::message::{Body, Messages};
+use crate::nl::prefix::{Ovs, Prefix};
 use crate::nl::requests::Failure;
 use crate::nl::socket::{Received, Socket};
 use crate::upcall::{Upcall, UpcallBuffer, UpcallSource};
@@ -27,7 +28,7 @@ pub struct KernelUpcalls {
 
 impl KernelUpcalls {
     pub(super) fn open(identity: Arc<Identity>, receive_buffer: usize) -> Result<Self, Error> {
-        let socket = Socket::open(receive_buffer)
+        let socket = Socket::open(Ovs::PROTOCOL, receive_buffer)
             .map_err(|errno| identity.error(What::OpenSocket, Failure::Socket(errno)))?;
         Ok(Self {
             socket,
@@ -58,11 +59,10 @@ impl KernelUpcalls {
         match Messages::new(bytes).next().transpose()? {
             Some(message) => match message.body {
                 Body::Answer {
-                    family,
-                    command,
+                    kind,
+                    prefix: Ovs { command, .. },
                     attrs,
-                    ..
-                } if family == self.identity.families.packet.id => decode_upcall(command, attrs),
+                } if kind == self.identity.families.packet.id => decode_upcall(command, attrs),
                 _ => unexpected("not a message of the packet family"),
             },
             None => unexpected("empty message"),

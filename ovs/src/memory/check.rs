@@ -11,13 +11,22 @@ use weft_flow::present::VLAN_PRESENT;
 
 /// Whether actions may be carried out on packets with this key: a flow's has only the bits that count.
 pub(super) fn actions(actions: &[Action], key: &FlowKey) -> Result<(), Wrong> {
+    let before_last = actions.split_last().map_or(&[][..], |(_, rest)| rest);
+    if before_last.iter().any(|it| matches!(it, Action::Drop(_))) {
+        return Err(Wrong::refused("actions after a drop"));
+    }
     actions.iter().try_for_each(|action| check(action, key))
 }
 
 fn check(action: &Action, key: &FlowKey) -> Result<(), Wrong> {
     match action {
         Action::Output(port) if *port >= MAX_PORTS => Err(Wrong::refused("output to no port")),
-        Action::Output(_) | Action::PopVlan | Action::Recirc(_) | Action::SetTunnel(_) => Ok(()),
+        Action::Output(_)
+        | Action::PopVlan
+        | Action::Recirc(_)
+        | Action::SetTunnel(_)
+        | Action::Meter(_)
+        | Action::Drop(_) => Ok(()),
         Action::Userspace(userspace) => check_userspace(userspace),
         Action::PushVlan { tpid, tci } => {
             let is_tag = [ethertype::VLAN, ethertype::SERVICE_VLAN].contains(tpid);
@@ -28,8 +37,6 @@ fn check(action: &Action, key: &FlowKey) -> Result<(), Wrong> {
         }
         Action::Set { header, fields } => check_set(*header, fields, key),
         Action::Ct(ct) => check_ct(ct, key),
-        Action::Meter(_) => unsupported("the action meter"),
-        Action::Drop(_) => unsupported("the action drop"),
         Action::Truncate(_) => unsupported("the action trunc"),
         Action::CheckPktLen { .. } => unsupported("the action check_pkt_len"),
         Action::Clone(_) => unsupported("the action clone"),
@@ -100,9 +107,11 @@ fn check_ct(ct: &Ct, key: &FlowKey) -> Result<(), Wrong> {
     if !ip.contains(&key.u16(Field::EthType)) {
         return Err(Wrong::refused("connection tracking of what is not IP"));
     }
+    if mark.is_some_and(|(_, mask)| !commit || mask == 0) {
+        return Err(Wrong::refused("a mark that is not written"));
+    }
     for (asked, what) in [
         (*force, "a forced commit"),
-        (mark.is_some(), "connection marks"),
         (labels.is_some(), "connection labels"),
         (helper.is_some(), "connection helpers"),
         (event_mask.is_some(), "connection events"),

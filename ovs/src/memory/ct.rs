@@ -10,11 +10,13 @@ use weft_flow::{Field, FlowKey, Header};
 use super::conntrack::{Connection, Connections, Place};
 use super::forward::Packet;
 use super::rewrite;
-use super::tuple::{Part, Tuple, v4, v6};
+use super::tuple::{self, v4, v6};
+use crate::conntrack::{Part, Tuple};
 
 /// `OVS_CS_F_*` of `include/uapi/linux/openvswitch.h`.
 const NEW: u128 = 0x01;
 const ESTABLISHED: u128 = 0x02;
+const RELATED: u128 = 0x04;
 const REPLY: u128 = 0x08;
 const INVALID: u128 = 0x10;
 const TRACKED: u128 = 0x20;
@@ -26,53 +28,71 @@ const TCP_SYN: u128 = 0x02;
 const TCP_RST: u128 = 0x04;
 const TCP_ACK: u128 = 0x10;
 
+/// What a zone makes of a packet.
+struct Seen {
+    tuple: Option<Tuple>,
+    place: Option<Place>,
+    /// It is an ICMP error about the connection of its place.
+    is_related: bool,
+}
+
 impl Connections {
-    /// Carries the action out; `None`: the packet is dropped, as it cannot be translated as asked.
+    /// Carries the action out; `None`: the packet is dropped, as it cannot be translated or entered as asked.
     pub(super) fn track(&mut self, packet: &mut Packet, ct: &Ct) -> Option<()> {
-        let Some(tuple) = Tuple::of(&packet.key, packet.transport()) else {
+        let Some(seen) = self.see(packet, ct.zone) else {
             write_state(&mut packet.key, ct.zone, TRACKED | INVALID, None);
             return Some(());
         };
-        let known = self.known(&packet.key, ct.zone, tuple);
-        let place = known.or_else(|| self.find(ct.zone, tuple));
-        if place.is_none() && !may_begin(&packet.key, tuple) {
-            write_state(&mut packet.key, ct.zone, TRACKED | INVALID, None);
-            return Some(());
-        }
+        let place = seen.place;
         let before = place.and_then(|place| self.get(place));
+        let known = seen
+            .tuple
+            .and_then(|tuple| self.known(&packet.key, ct.zone, tuple));
         if known.is_none() {
-            self.say(packet, ct.zone, place, tuple);
+            self.say(packet, ct.zone, &seen);
         }
         let is_translated =
             packet.key.get_or_zero(Field::CtState) & (SOURCE_NAT | DESTINATION_NAT) != 0;
         match (place.zip(before), &ct.nat) {
-            (Some((place, connection)), Some(nat)) if !is_translated => {
+            (Some((place, connection)), Some(nat)) if !is_translated && !seen.is_related => {
                 // What an earlier answer was has been noted by now.
                 let connection = self.get(place).unwrap_or(connection);
                 apply_nat(packet, place, connection, nat)?;
             }
             (None, nat) if ct.commit => {
-                let wanted = nat.as_ref().and_then(|nat| {
-                    let (address, _) = nat.addresses?;
-                    Some((nat.direction?, address, nat.ports.map(|(port, _)| port)))
-                });
-                let translated = wanted.map_or(tuple, |(direction, address, port)| {
-                    tuple.translated(direction, address, port)
-                });
-                let connection = Connection {
-                    original: tuple,
-                    reply: translated.inverse(),
-                    nat: wanted.map(|(direction, ..)| direction),
-                    is_answered: false,
-                };
-                let place = self.commit(ct.zone, connection)?;
+                let connection = begun(ct, seen.tuple?)?;
+                let place = self.commit(connection)?;
                 if let Some(nat) = nat {
                     apply_nat(packet, place, connection, nat)?;
                 }
+                self.mark(packet, place, ct);
             }
             _ => {}
         }
+        if let Some(place) = place.filter(|_| ct.commit) {
+            self.mark(packet, place, ct);
+        }
         Some(())
+    }
+
+    /// Where a packet belongs, or that it may begin a connection; none where it is invalid.
+    fn see(&self, packet: &Packet, zone: u16) -> Option<Seen> {
+        let transport = packet.transport();
+        let Some(tuple) = tuple::of(&packet.key, transport) else {
+            let place = self.related(&packet.key, zone, transport)?;
+            return Some(Seen {
+                tuple: None,
+                place: Some(place),
+                is_related: true,
+            });
+        };
+        let known = self.known(&packet.key, zone, tuple);
+        let place = known.or_else(|| self.find(zone, tuple));
+        (place.is_some() || may_begin(&packet.key, tuple)).then_some(Seen {
+            tuple: Some(tuple),
+            place,
+            is_related: false,
+        })
     }
 
     /// The connection of a packet that this zone has seen already in an earlier pass.
@@ -87,19 +107,50 @@ impl Connections {
         }
     }
 
-    fn say(&mut self, packet: &mut Packet, zone: u16, place: Option<Place>, tuple: Tuple) {
-        if let Some(place) = place.filter(|place| place.is_reply) {
+    /// Writes what was seen into the packet's key.
+    fn say(&mut self, packet: &mut Packet, zone: u16, seen: &Seen) {
+        if let Some(place) = seen.place.filter(|it| it.is_reply && !seen.is_related) {
             self.answered(place);
         }
-        let connection = place.and_then(|place| self.get(place));
-        let state = match place.zip(connection) {
+        let connection = seen.place.and_then(|place| self.get(place));
+        let state = match seen.place.zip(connection) {
+            Some((place, _)) if seen.is_related && place.is_reply => RELATED | REPLY,
+            Some(_) if seen.is_related => RELATED,
             Some((place, _)) if place.is_reply => ESTABLISHED | REPLY,
             Some((_, connection)) if connection.is_answered => ESTABLISHED,
             _ => NEW,
         };
-        let original = connection.map_or(tuple, |connection| connection.original);
-        write_state(&mut packet.key, zone, TRACKED | state, Some(original));
+        let original = connection.map(|it| it.original).or(seen.tuple);
+        write_state(&mut packet.key, zone, TRACKED | state, original);
+        let mark = connection.map_or(0, |connection| connection.mark);
+        packet.key.set(Field::CtMark, mark.into());
     }
+
+    /// Writes the action's mark into a connection and the packet's key.
+    fn mark(&mut self, packet: &mut Packet, place: Place, ct: &Ct) {
+        if let Some(mark) = ct.mark.and_then(|bits| self.commit_mark(place, bits)) {
+            packet.key.set(Field::CtMark, mark.into());
+        }
+    }
+}
+
+/// The connection that a packet with this tuple begins.
+fn begun(ct: &Ct, original: Tuple) -> Option<Connection> {
+    let wanted = ct.nat.as_ref().and_then(|nat| {
+        let (address, _) = nat.addresses?;
+        Some((nat.direction?, address, nat.ports.map(|(port, _)| port)))
+    });
+    let translated = wanted.map_or(original, |(direction, address, port)| {
+        tuple::translated(original, direction, address, port)
+    });
+    Some(Connection {
+        zone: ct.zone,
+        original,
+        reply: translated.inverse()?,
+        nat: wanted.map(|(direction, ..)| direction),
+        mark: 0,
+        is_answered: false,
+    })
 }
 
 fn write_state(key: &mut FlowKey, zone: u16, state: u128, original: Option<Tuple>) {
@@ -118,15 +169,15 @@ fn write_state(key: &mut FlowKey, zone: u16, state: u128, original: Option<Tuple
     key.set(Field::CtZone, zone.into());
     key.set(Field::CtMark, 0).set(Field::CtLabels, 0);
     if let Some(original) = original {
-        original.write_original(key);
+        tuple::write_original(original, key);
     }
 }
 
 /// Whether a packet of no connection may begin one (`tcp_new` of `nf_conntrack_proto_tcp.c`, and
 /// `icmp_new`): an answer cannot.
 fn may_begin(key: &FlowKey, tuple: Tuple) -> bool {
-    if let Part::Echo { is_reply, .. } = tuple.part {
-        return !is_reply;
+    if let Part::Icmp { .. } = tuple.part {
+        return tuple.is_icmp_request();
     }
     if tuple.protocol != protocol::TCP {
         return true;
@@ -153,8 +204,8 @@ fn apply_nat(packet: &mut Packet, place: Place, connection: Connection, nat: &Na
         None => return Some(()),
     };
     let towards = match place.is_reply {
-        true => connection.original.inverse(),
-        false => connection.reply.inverse(),
+        true => connection.original.inverse()?,
+        false => connection.reply.inverse()?,
     };
     rewrite(packet, direction, towards)?;
     let done = match direction {

@@ -6,6 +6,7 @@ use nix::errno::Errno;
 use weft_flow::codec::decode_key;
 use weft_flow::{Field, FlowKey, Ufid};
 
+use super::entries::MemoryConntrack;
 use super::forward::Packet;
 use super::keep::{Kept, Wrong, said, unmasked};
 use super::monitor::MemoryMonitor;
@@ -14,6 +15,7 @@ use super::state::State;
 use super::table::Id;
 use super::upcall::MemoryUpcalls;
 use super::{MemoryDatapath, check};
+use crate::conntrack::Conntrack;
 use crate::counters::Cell;
 use crate::datapath::{
     BadFlow, Datapath, DatapathInfo, DumpedFlow, FlowUsage, Op, OpReply, Writes,
@@ -41,6 +43,10 @@ impl Datapath for MemoryDatapath {
 
     fn monitor(&self) -> Result<Box<dyn DatapathMonitor>, Error> {
         Ok(Box::new(MemoryMonitor::open(&self.state)?))
+    }
+
+    fn conntrack(&self) -> Result<Box<dyn Conntrack>, Error> {
+        Ok(Box::new(MemoryConntrack(self.state.clone())))
     }
 
     fn info(&mut self) -> Result<DatapathInfo, Error> {

@@ -162,10 +162,17 @@ impl State {
                 self.process(again, pass + 1);
             }
             Action::Ct(ct) => self.connections.track(packet, ct)?,
+            Action::Meter(id) => {
+                let (length, now) = (packet.frame.len(), self.now());
+                // One that is not there lets everything through.
+                let meter = self.meters.get_mut(*id);
+                if meter.is_some_and(|meter| !meter.passes(length, now)) {
+                    return None;
+                }
+            }
+            Action::Drop(_) => return None,
             // Refused when they were put.
-            Action::Meter(_)
-            | Action::Drop(_)
-            | Action::Truncate(_)
+            Action::Truncate(_)
             | Action::CheckPktLen { .. }
             | Action::Clone(_)
             | Action::Unknown(_) => return None,

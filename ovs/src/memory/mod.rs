@@ -12,7 +12,8 @@
 //! [`Error::Unsupported`](crate::Error::Unsupported) when it is put. Other differences:
 //! * Every network device exists. A port's MTU is endless, and nothing is reassembled or fragmented.
 //! * Connections never end by themselves, and TCP's state is not followed: a packet that could begin a
-//!   connection does. Fragments and ICMP errors are invalid to it.
+//!   connection does, and one of a connection that is there belongs to it, whatever its sequence number. Fragments are
+//!   invalid to it, and the address in an ICMP error is not translated.
 //! * A batch is split by its number of operations, not by their bytes.
 //!
 //! One lock guards all of it: what is injected runs to its end before anything else is done.
@@ -23,10 +24,13 @@ mod checksum;
 mod conntrack;
 mod ct;
 mod datapath;
+mod entries;
 mod forward;
 mod keep;
+mod meter;
 mod monitor;
 mod ports;
+mod related;
 mod rewrite;
 mod state;
 mod stranger;

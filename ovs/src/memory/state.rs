@@ -8,6 +8,7 @@ use nix::errno::Errno;
 
 use super::Clock;
 use super::conntrack::Connections;
+use super::meter;
 use super::monitor::{Events, News};
 use super::ports::Ports;
 use super::table::Table;
@@ -29,6 +30,7 @@ pub(super) struct State {
     pub(super) ports: Ports,
     pub(super) table: Table,
     pub(super) connections: Connections,
+    pub(super) meters: meter::Table,
     pub(super) sockets: HashMap<u32, Arc<Socket>>,
     pub(super) monitors: Vec<Weak<Events>>,
     pub(super) counts: Counts,
@@ -53,6 +55,7 @@ impl State {
             ports: Ports::new(name),
             table: Table::default(),
             connections: Connections::default(),
+            meters: meter::Table::default(),
             sockets: HashMap::new(),
             monitors: Vec::new(),
             counts: Counts::default(),

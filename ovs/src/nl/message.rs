@@ -1,8 +1,11 @@
-//! Generic netlink messages of the OVS families: `struct nlmsghdr`, `struct genlmsghdr`,
-//! `struct ovs_header`, then attributes.
+//! Netlink messages: `struct nlmsghdr`, what the protocol puts after it, then attributes.
+
+use std::marker::PhantomData;
 
 use nix::errno::Errno;
 use weft_flow::attr::Attrs;
+
+use super::prefix::{Ovs, Prefix};
 
 /// `NLM_F_*` of requests and answers.
 pub(crate) mod flag {
@@ -26,8 +29,6 @@ pub(crate) mod flag {
 
 /// Length of `struct nlmsghdr`.
 const NLMSG_HEADER: usize = 16;
-/// Length of `struct genlmsghdr` and `struct ovs_header`.
-const OVS_HEADERS: usize = 8;
 const NLMSG_NOOP: u16 = 1;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
@@ -35,19 +36,15 @@ const NLMSGERR_ATTR_MSG: u16 = 1;
 
 /// What a request is addressed to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Header {
-    /// The family's number.
-    pub(crate) family: u16,
-    /// The family's version, as this program speaks it.
-    pub(crate) version: u8,
-    /// What to do.
-    pub(crate) command: u8,
+pub(crate) struct Header<P = Ovs> {
+    /// `nlmsg_type`: a generic netlink family's number, or netfilter's subsystem and command.
+    pub(crate) kind: u16,
     /// `NLM_F_*`.
     pub(crate) flags: u16,
     /// Comes back with the answer.
     pub(crate) seq: u32,
-    /// Index of the datapath's device; 0: none.
-    pub(crate) dp_ifindex: u32,
+    /// The protocol's own.
+    pub(crate) prefix: P,
 }
 
 /// A message that is still open.
@@ -59,18 +56,18 @@ pub(crate) struct Open {
 
 /// A message from the kernel.
 #[derive(Clone, Debug)]
-pub(crate) struct Message<'a> {
+pub(crate) struct Message<'a, P = Ovs> {
     /// `NLM_F_*`.
     pub(crate) flags: u16,
     /// That of the request; 0 for what was not asked for.
     pub(crate) seq: u32,
     /// What it is.
-    pub(crate) body: Body<'a>,
+    pub(crate) body: Body<'a, P>,
 }
 
 /// What a message says.
 #[derive(Clone, Debug)]
-pub(crate) enum Body<'a> {
+pub(crate) enum Body<'a, P = Ovs> {
     /// The request failed.
     Failed {
         /// Why.
@@ -80,14 +77,12 @@ pub(crate) enum Body<'a> {
     },
     /// The request succeeded, or the dump ended.
     Done,
-    /// An answer of a family.
+    /// An answer.
     Answer {
-        /// The family's number.
-        family: u16,
-        /// Its command.
-        command: u8,
-        /// Index of the datapath's device.
-        dp_ifindex: u32,
+        /// `nlmsg_type`: who answers.
+        kind: u16,
+        /// The protocol's own.
+        prefix: P,
         /// The rest.
         attrs: Attrs<'a>,
     },
@@ -116,18 +111,17 @@ pub(crate) enum MessageError {
 
 /// Walks the messages of one receive. After the first error it ends.
 #[derive(Clone, Debug)]
-pub(crate) struct Messages<'a>(&'a [u8]);
+pub(crate) struct Messages<'a, P = Ovs>(&'a [u8], PhantomData<P>);
 
 /// Opens a message at the end of `out`, which holds whole messages.
-pub(crate) fn open(out: &mut Vec<u8>, header: &Header) -> Open {
+pub(crate) fn open<P: Prefix>(out: &mut Vec<u8>, header: &Header<P>) -> Open {
     let start = out.len();
     out.extend_from_slice(&[0; 4]); // the length, by `close`
-    out.extend_from_slice(&header.family.to_ne_bytes());
+    out.extend_from_slice(&header.kind.to_ne_bytes());
     out.extend_from_slice(&(header.flags | flag::REQUEST).to_ne_bytes());
     out.extend_from_slice(&header.seq.to_ne_bytes());
     out.extend_from_slice(&[0; 4]); // the kernel knows who we are
-    out.extend_from_slice(&[header.command, header.version, 0, 0]);
-    out.extend_from_slice(&header.dp_ifindex.to_ne_bytes());
+    header.prefix.write(out);
     Open { start }
 }
 
@@ -145,19 +139,19 @@ pub(crate) fn abandon(out: &mut Vec<u8>, open: Open) {
     out.truncate(open.start);
 }
 
-impl<'a> Messages<'a> {
+impl<'a, P: Prefix> Messages<'a, P> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self(bytes)
+        Self(bytes, PhantomData)
     }
 
-    fn fail(&mut self, error: MessageError) -> Option<Result<Message<'a>, MessageError>> {
+    fn fail(&mut self, error: MessageError) -> Option<Result<Message<'a, P>, MessageError>> {
         self.0 = &[];
         Some(Err(error))
     }
 }
 
-impl<'a> Iterator for Messages<'a> {
-    type Item = Result<Message<'a>, MessageError>;
+impl<'a, P: Prefix> Iterator for Messages<'a, P> {
+    type Item = Result<Message<'a, P>, MessageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -192,16 +186,14 @@ impl<'a> Iterator for Messages<'a> {
     }
 }
 
-fn body(kind: u16, flags: u16, payload: &[u8]) -> Option<Body<'_>> {
+fn body<P: Prefix>(kind: u16, flags: u16, payload: &[u8]) -> Option<Body<'_, P>> {
     match kind {
         NLMSG_ERROR | NLMSG_DONE => status(kind, flags, payload),
         _ => {
-            let (headers, attrs) = payload.split_first_chunk::<OVS_HEADERS>()?;
-            let [command, _version, _, _, i0, i1, i2, i3] = *headers;
+            let (prefix, attrs) = P::read(payload)?;
             Some(Body::Answer {
-                family: kind,
-                command,
-                dp_ifindex: u32::from_ne_bytes([i0, i1, i2, i3]),
+                kind,
+                prefix,
                 attrs: Attrs::new(attrs),
             })
         }
@@ -210,7 +202,7 @@ fn body(kind: u16, flags: u16, payload: &[u8]) -> Option<Body<'_>> {
 
 /// An error or the end of a dump: a negative error number (0: none), for an error the quoted request,
 /// then perhaps attributes.
-fn status(kind: u16, flags: u16, payload: &[u8]) -> Option<Body<'_>> {
+fn status<P>(kind: u16, flags: u16, payload: &[u8]) -> Option<Body<'_, P>> {
     let Some((code, rest)) = payload.split_first_chunk::<4>() else {
         // Old kernels end a dump without a number.
         return (kind == NLMSG_DONE).then_some(Body::Done);

@@ -7,19 +7,23 @@
 //! all others until the queue is empty, those to later requests, too. So what is left is read to its end before a
 //! request is called lost, and the next one is heard again.
 
+use std::marker::PhantomData;
+
 use nix::errno::Errno;
 use weft_flow::attr::{AttrError, Attrs, TooLong};
 
 use super::message::{self, Body, Header, Message, MessageError, Messages, flag};
+use super::prefix::{Ovs, Prefix};
 use super::socket::{Received, Socket};
 
-/// A socket for requests, and its buffers.
+/// A socket for requests of one protocol, and its buffers.
 #[derive(Debug)]
-pub(crate) struct Requests {
+pub(crate) struct Requests<P = Ovs> {
     socket: Socket,
     out: Vec<u8>,
     buffer: Box<[u8]>,
     seq: u32,
+    protocol: PhantomData<P>,
 }
 
 /// Why a request brought nothing.
@@ -39,11 +43,11 @@ pub(crate) enum Failure {
     Interrupted,
 }
 
-/// An answer of a family.
+/// An answer.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer<'a> {
-    /// Index of the datapath's device.
-    pub(crate) dp_ifindex: u32,
+pub(crate) struct Answer<'a, P = Ovs> {
+    /// The protocol's own header.
+    pub(crate) prefix: P,
     /// What it says.
     pub(crate) attrs: Attrs<'a>,
 }
@@ -55,22 +59,23 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 /// How often a dump is begun.
 const DUMP_ATTEMPTS: u32 = 16;
 
-impl Requests {
+impl<P: Prefix> Requests<P> {
     pub(crate) fn open() -> Result<Self, Errno> {
         Ok(Self {
-            socket: Socket::open(RECEIVE_BUFFER)?,
+            socket: Socket::open(P::PROTOCOL, RECEIVE_BUFFER)?,
             out: Vec::new(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
             seq: 0,
+            protocol: PhantomData,
         })
     }
 
     /// One request; the answers of its family go to `read`. Returns when the kernel has acknowledged.
     pub(crate) fn ask(
         &mut self,
-        header: Header,
+        header: Header<P>,
         fill: impl FnOnce(&mut Vec<u8>) -> Result<(), TooLong>,
-        mut read: impl FnMut(Answer<'_>) -> Result<(), Failure>,
+        mut read: impl FnMut(Answer<'_, P>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let flags = header.flags | flag::ACK;
         let seq = self.send_one(Header { flags, ..header }, fill)?;
@@ -78,11 +83,9 @@ impl Requests {
         let (acknowledged, _) = self.answers(seq, |message| match message.body {
             Body::Done => Some(Ok(())),
             Body::Failed { errno, text } => Some(Err(Failure::Kernel(errno, text))),
-            Body::Answer {
-                dp_ifindex, attrs, ..
-            } => {
+            Body::Answer { prefix, attrs, .. } => {
                 if outcome.is_ok() {
-                    outcome = read(Answer { dp_ifindex, attrs });
+                    outcome = read(Answer { prefix, attrs });
                 }
                 None
             }
@@ -95,11 +98,11 @@ impl Requests {
     /// the dump interrupted, `restart` is called.
     pub(crate) fn dump<T>(
         &mut self,
-        header: Header,
+        header: Header<P>,
         fill: impl Fn(&mut Vec<u8>) -> Result<(), TooLong>,
         state: &mut T,
         restart: impl Fn(&mut T),
-        mut read: impl FnMut(&mut T, Answer<'_>) -> Result<(), Failure>,
+        mut read: impl FnMut(&mut T, Answer<'_, P>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         for _ in 0..DUMP_ATTEMPTS {
             restart(state);
@@ -112,11 +115,9 @@ impl Requests {
                 match message.body {
                     Body::Done => Some(Ok(())),
                     Body::Failed { errno, text } => Some(Err(Failure::Kernel(errno, text))),
-                    Body::Answer {
-                        dp_ifindex, attrs, ..
-                    } => {
+                    Body::Answer { prefix, attrs, .. } => {
                         if outcome.is_ok() {
-                            outcome = read(state, Answer { dp_ifindex, attrs });
+                            outcome = read(state, Answer { prefix, attrs });
                         }
                         None
                     }
@@ -149,7 +150,7 @@ impl Requests {
     pub(crate) fn send_batch(
         &mut self,
         count: u32,
-        mut said: impl FnMut(u32, Body<'_>),
+        mut said: impl FnMut(u32, Body<'_, P>),
     ) -> Result<(), Failure> {
         let first = self.seq.wrapping_add(1);
         self.seq = self.seq.wrapping_add(count);
@@ -179,7 +180,7 @@ impl Requests {
 
     fn send_one(
         &mut self,
-        header: Header,
+        header: Header<P>,
         fill: impl FnOnce(&mut Vec<u8>) -> Result<(), TooLong>,
     ) -> Result<u32, Failure> {
         self.seq = self.seq.wrapping_add(1);
@@ -197,7 +198,7 @@ impl Requests {
     fn answers<T>(
         &mut self,
         seq: u32,
-        mut end: impl FnMut(Message<'_>) -> Option<T>,
+        mut end: impl FnMut(Message<'_, P>) -> Option<T>,
     ) -> Result<(T, bool), Failure> {
         let mut lost = false;
         loop {

@@ -1,4 +1,4 @@
-//! One generic netlink socket: the system calls, nothing else.
+//! One netlink socket: the system calls, nothing else.
 //!
 //! Two options that the safe wrappers lack (joining a group, extended acknowledgements) are declared
 //! with the wrapper crate's own macro, whose expansion is the only unsafe code of this crate.
@@ -14,7 +14,7 @@ use nix::sys::socket::{
     recvmsg, sendmsg, setsockopt, socket, sockopt,
 };
 
-/// A non-blocking socket of `NETLINK_GENERIC`, bound to a port id that the kernel chose.
+/// A non-blocking socket of one netlink protocol, bound to a port id that the kernel chose.
 #[derive(Debug)]
 pub(crate) struct Socket {
     fd: OwnedFd,
@@ -68,12 +68,12 @@ nix::setsockopt_impl!(
 impl Socket {
     /// Opens and binds a socket. `receive_buffer` is in bytes; where the program may not go beyond
     /// the system's limit, the buffer is as large as that allows.
-    pub(crate) fn open(receive_buffer: usize) -> Result<Self, Errno> {
+    pub(crate) fn open(protocol: SockProtocol, receive_buffer: usize) -> Result<Self, Errno> {
         let fd = socket(
             AddressFamily::Netlink,
             SockType::Raw,
             SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
-            SockProtocol::NetlinkGeneric,
+            protocol,
         )?;
         if setsockopt(&fd, sockopt::RcvBufForce, &receive_buffer).is_err() {
             setsockopt(&fd, sockopt::RcvBuf, &receive_buffer)?;

@@ -5,16 +5,17 @@ use weft_flow::{Field, FlowKey};
 use super::frames::{Ip, ONE, TWO, echo, tcp, udp};
 use super::{Bench, put, upcall};
 
-const NEW: u128 = 0x01;
-const EST: u128 = 0x02;
-const RPL: u128 = 0x08;
-const INV: u128 = 0x10;
-const TRK: u128 = 0x20;
+pub(super) const NEW: u128 = 0x01;
+pub(super) const EST: u128 = 0x02;
+pub(super) const REL: u128 = 0x04;
+pub(super) const RPL: u128 = 0x08;
+pub(super) const INV: u128 = 0x10;
+pub(super) const TRK: u128 = 0x20;
 const SNAT: u128 = 0x40;
 const DNAT: u128 = 0x80;
 
 /// Two ports whose IPv4 packets go through `actions` and come up after.
-fn track(bench: &mut dyn Bench, actions: [&str; 2]) -> (usize, usize) {
+pub(super) fn track(bench: &mut dyn Bench, actions: [&str; 2]) -> (usize, usize) {
     let ports = (bench.add_port(), bench.add_port());
     for (port, actions) in [ports.0, ports.1].into_iter().zip(actions) {
         let number = bench.number(port);
@@ -27,13 +28,13 @@ fn track(bench: &mut dyn Bench, actions: [&str; 2]) -> (usize, usize) {
     ports
 }
 
-fn pass(bench: &mut dyn Bench, port: usize, frame: &[u8]) -> (u128, FlowKey, Vec<u8>) {
+pub(super) fn pass(bench: &mut dyn Bench, port: usize, frame: &[u8]) -> (u128, FlowKey, Vec<u8>) {
     bench.send(port, frame);
     let up = upcall(bench, port);
     (up.key.get(Field::CtState).unwrap(), up.key, up.packet)
 }
 
-fn answer(ip: &Ip) -> Vec<u8> {
+pub(super) fn answer(ip: &Ip) -> Vec<u8> {
     ip.frame_between(TWO, ONE)
 }
 
@@ -49,8 +50,8 @@ fn original(key: &FlowKey) -> [Option<u128>; 5] {
     .map(|field| key.get(field))
 }
 
-const A: [u8; 4] = [192, 0, 2, 1];
-const B: [u8; 4] = [192, 0, 2, 2];
+pub(super) const A: [u8; 4] = [192, 0, 2, 1];
+pub(super) const B: [u8; 4] = [192, 0, 2, 2];
 const OUTSIDE: [u8; 4] = [198, 51, 100, 1];
 
 fn bits(address: [u8; 4]) -> u128 {

@@ -25,6 +25,12 @@ pub(crate) enum Transport {
         identifier: u16,
         is_reply: bool,
     },
+    /// An ICMP error.
+    Error {
+        kind: u8,
+        code: u8,
+        quoted: Vec<u8>,
+    },
 }
 
 pub(crate) const ONE: [u8; 6] = [2, 0, 0, 0, 0, 1];
@@ -51,6 +57,13 @@ pub(crate) fn echo(identifier: u16, is_reply: bool) -> Ip {
         identifier,
         is_reply,
     })
+}
+
+/// What the receiver of a packet says of it: port unreachable.
+pub(crate) fn port_unreachable(about: &Ip) -> Ip {
+    let (kind, code) = (3, 3);
+    let quoted = about.frame()[14..].to_vec();
+    ip(Transport::Error { kind, code, quoted }).between(about.destination, about.source)
 }
 
 fn ip(transport: Transport) -> Ip {
@@ -97,8 +110,8 @@ impl Ip {
         let ports = |source: u16, destination: u16| {
             [source.to_be_bytes(), destination.to_be_bytes()].concat()
         };
-        let (protocol, mut bytes, at) = match self.transport {
-            Transport::Udp {
+        let (protocol, mut bytes, at) = match &self.transport {
+            &Transport::Udp {
                 source,
                 destination,
             } => {
@@ -108,7 +121,7 @@ impl Ip {
                 bytes.extend([0, 0]);
                 (17, bytes, 6)
             }
-            Transport::Tcp {
+            &Transport::Tcp {
                 source,
                 destination,
                 flags,
@@ -117,7 +130,7 @@ impl Ip {
                 bytes.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
                 (6, bytes, 16)
             }
-            Transport::Echo {
+            &Transport::Echo {
                 identifier,
                 is_reply,
             } => {
@@ -126,8 +139,15 @@ impl Ip {
                 bytes.extend([0, 1]);
                 (1, bytes, 2)
             }
+            Transport::Error { kind, code, quoted } => {
+                let mut bytes = vec![*kind, *code, 0, 0, 0, 0, 0, 0];
+                bytes.extend(quoted);
+                (1, bytes, 2)
+            }
         };
-        bytes.extend(PAYLOAD);
+        if !matches!(self.transport, Transport::Error { .. }) {
+            bytes.extend(PAYLOAD);
+        }
         let mut covered = Vec::new();
         if protocol != 1 {
             covered.extend(self.source);
@@ -139,6 +159,46 @@ impl Ip {
         bytes[at..at + 2].copy_from_slice(&checksum(&covered).to_be_bytes());
         (protocol, bytes)
     }
+}
+
+pub(crate) const SIX_A: [u8; 16] = [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+pub(crate) const SIX_B: [u8; 16] = [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
+
+/// An ICMPv6 message in a frame: its type, and what follows the checksum.
+pub(crate) fn icmpv6(addresses: [[u8; 16]; 2], kind: u8, rest: &[u8]) -> Vec<u8> {
+    let bytes = [&[kind, 0, 0, 0], rest].concat();
+    ipv6(addresses, 58, bytes, 2)
+}
+
+/// A UDP packet in a frame.
+pub(crate) fn udp6(addresses: [[u8; 16]; 2], source: u16, destination: u16) -> Vec<u8> {
+    let length = u16::try_from(8 + PAYLOAD.len()).unwrap();
+    let mut bytes = [source, destination, length, 0]
+        .map(u16::to_be_bytes)
+        .concat();
+    bytes.extend(PAYLOAD);
+    ipv6(addresses, 17, bytes, 6)
+}
+
+/// An IPv6 packet in a frame, with its checksum, which is at an offset in the transport header.
+fn ipv6(addresses: [[u8; 16]; 2], protocol: u8, mut bytes: Vec<u8>, at: usize) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+    let covered = [
+        addresses.as_flattened(),
+        &[0, 0],
+        &length,
+        &[0, 0, 0, protocol],
+        &bytes,
+    ];
+    let sum = checksum(&covered.concat());
+    bytes[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+    let mut frame = [TWO, ONE].concat();
+    frame.extend([
+        0x86, 0xdd, 0x60, 0, 0, 0, length[0], length[1], protocol, 255,
+    ]);
+    frame.extend(addresses.as_flattened());
+    frame.extend(bytes);
+    frame
 }
 
 /// With a VLAN tag before what is there.

@@ -3,8 +3,11 @@
 mod actions;
 mod connections;
 mod dumped;
+mod entries;
 mod frames;
+mod limits;
 mod puts;
+mod related;
 mod shown;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -104,7 +107,10 @@ pub(crate) fn upcall(bench: &mut dyn Bench, port: usize) -> Up {
 pub(crate) use actions::*;
 pub(crate) use connections::*;
 pub(crate) use dumped::*;
+pub(crate) use entries::*;
+pub(crate) use limits::*;
 pub(crate) use puts::*;
+pub(crate) use related::*;
 pub(crate) use shown::*;
 
 /// Makes a test of each scenario, with a fresh bench. The modules that use it have `conformance` in scope.
@@ -133,6 +139,18 @@ macro_rules! scenarios {
             a_translation_is_undone_for_answers
             what_cannot_begin_a_connection_is_invalid
             zones_do_not_share_connections
+            a_listing_shows_zones_tuples_and_marks
+            an_entry_shows_how_its_answers_come_when_it_is_translated
+            a_mark_is_written_to_one_entry_and_makes_none
+            a_deletion_takes_one_entry_by_its_original_direction
+            a_committed_mark_is_in_the_key_and_replaces_what_was_written
+            an_icmp_error_is_related_to_the_connection_that_it_quotes
+            connections_of_ipv6_are_listed_and_their_errors_related
+            neighbour_discovery_and_listener_reports_are_invalid
+            a_zone_takes_no_more_connections_than_its_limit
+            limits_are_of_a_zone_or_of_all_others
+            a_meter_drops_what_exceeds_it_and_counts
+            meters_are_put_replaced_and_deleted
         }
     };
     ($bench:expr; $($name:ident)*) => {

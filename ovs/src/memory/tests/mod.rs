@@ -89,17 +89,15 @@ fn an_action_that_is_not_done_is_refused_when_it_is_put() {
         addresses: Some(("192.0.2.1".parse().unwrap(), "192.0.2.9".parse().unwrap())),
         ..Nat::default()
     };
-    let mark = Action::Ct(Ct {
+    let labels = Action::Ct(Ct {
         commit: true,
-        mark: Some((1, 1)),
+        labels: Some((1, 1)),
         ..Ct::default()
     });
     for action in [
-        Action::Meter(1),
-        Action::Drop(0),
         Action::Truncate(60),
         Action::Clone(vec![Action::Output(1)]),
-        mark,
+        labels,
         committed(range),
     ] {
         let actions = [Action::Output(1), action];
