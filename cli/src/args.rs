@@ -251,6 +251,17 @@ pub enum Show {
     Bridges,
     /// Virtual ports, from the service.
     Ports,
+    /// Chains of rules and what they filter, from the service.
+    Chains,
+    /// The rules of chains in words, in the order in which they are looked at, from the service.
+    Rules {
+        /// Only those of this chain, by name or id.
+        chain: Option<String>,
+    },
+    /// Port groups and the ports in them, from the service.
+    PortGroups,
+    /// Groups of addresses and what is in them, from the service.
+    AddressGroups,
     /// Topology files that were applied, from the service.
     Files,
     /// Interfaces of this host and the ports that they carry.

@@ -123,6 +123,9 @@ pub enum Error {
     /// No interface of this host has that name, and it is no id.
     #[error("'{0}' is neither a port's id nor an interface of weft show bindings")]
     NoSuchPort(String),
+    /// No chain has that name or id.
+    #[error("there is no chain '{0}'; weft show chains lists them")]
+    NoSuchChain(String),
     /// A capture cannot be taken or written.
     #[error("cannot {attempt}: {source}")]
     Streaming {
@@ -158,7 +161,8 @@ impl Error {
             Error::Frame(_)
             | Error::TopologyFile { .. }
             | Error::Unasked { .. }
-            | Error::NoSuchPort(_) => 2,
+            | Error::NoSuchPort(_)
+            | Error::NoSuchChain(_) => 2,
             Error::Differs => 4,
             _ => 1,
         }

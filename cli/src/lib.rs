@@ -6,7 +6,8 @@
 //! ```text
 //!  weft status, show flows|drops|macs|bindings, trace ──▶ control socket ──▶ agent
 //!  weft top, capture, log-level ────────────────────────▶ control socket ──▶ agent
-//!  weft show hosts|bridges|ports|files, sync ───────────▶ REST ────────────▶ service
+//!  weft show hosts|bridges|ports|files|chains|rules, ───▶ REST ────────────▶ service
+//!    show port-groups|address-groups, sync ─────────────▶ REST ────────────▶ service
 //!  weft apply, diff, export, forget, backup, restore ───▶ REST ────────────▶ service
 //! ```
 //!

@@ -230,6 +230,98 @@ fn what_is_exported_is_no_difference_here_and_the_same_elsewhere() {
     site.weft("diff all.toml").ends(0);
 }
 
+const WEB: &str = r#"
+name = "web"
+[address_group.office]
+addresses = ["10.0.0.0/8", "2001:db8::1"]
+[port_group.servers]
+[chain.common]
+[[chain.common.rule]]
+action = "accept"
+when = { reply = true }
+[chain.web-in]
+tenant = "demo"
+[[chain.web-in.rule]]
+action = "jump"
+chain = "common"
+[[chain.web-in.rule]]
+action = "accept"
+when = { protocol = "tcp", destination_port = 80, source = "10.0.0.0/8" }
+[[chain.web-in.rule]]
+action = "drop"
+not = { source_group = "office" }
+[bridge.blue]
+inbound = "common"
+[bridge.blue.port.vm1]
+outbound = "web-in"
+groups = ["servers"]
+security = [{ mac = "02:00:00:00:00:01", prefix = "10.0.0.5" }]
+"#;
+
+#[test]
+fn chains_rules_and_groups_are_applied_shown_in_words_and_exported() {
+    let site = Site::start();
+    for what in ["chains", "rules", "port-groups", "address-groups"] {
+        site.weft(&format!("show {what}")).ends(0).says("no ");
+    }
+    site.file("web.toml", WEB);
+    site.weft("apply --yes web.toml")
+        .ends(0)
+        .says("+ rule 2 of chain web-in: accept tcp to 80 from 10.0.0.0/8")
+        .says("security  02:00:00:00:00:01 10.0.0.5");
+    site.weft("diff web.toml").ends(0);
+    site.weft("show chains")
+        .ends(0)
+        .says("inbound of bridge blue")
+        .says("jump of web-in")
+        .says("outbound of port ");
+    site.weft("show rules web-in")
+        .ends(0)
+        .says("chain web-in (")
+        .says("jump to common")
+        .says("accept tcp to 80 from 10.0.0.0/8")
+        .says("drop not from group office");
+    let rules = site.weft("--json show rules web-in").ends(0).json();
+    let places: Vec<&Value> = rules
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["position"])
+        .collect();
+    assert_eq!(places, [1, 2, 3]);
+    let all = site.weft("--json show rules").ends(0).json();
+    assert_eq!(all.as_array().unwrap().len(), 4);
+    let by_id = rules[0]["chainId"].as_str().unwrap();
+    let by_id = site
+        .weft(&format!("--json show rules {by_id}"))
+        .ends(0)
+        .json();
+    assert_eq!(by_id, rules);
+    site.weft("show rules nobody")
+        .ends(2)
+        .says("no chain 'nobody'");
+    let groups = site.weft("--json show port-groups").ends(0).json();
+    assert_eq!(groups[0]["portIds"].as_array().unwrap().len(), 1);
+    site.weft("show port-groups").ends(0).says("servers");
+    site.weft("show address-groups")
+        .ends(0)
+        .says("10.0.0.0/8, 2001:db8::1");
+    let export = site.weft("export --name web").ends(0).out;
+    let written: toml::Table = WEB.parse().unwrap();
+    assert_eq!(
+        export.parse::<toml::Table>().unwrap(),
+        written,
+        "as it was written"
+    );
+    site.weft("export all.toml")
+        .ends(0)
+        .says("1 bridge, 2 chains, 1 port group, 1 address group in all.toml");
+    let other = Site::start();
+    other.file("all.toml", &site.read("all.toml"));
+    other.weft("apply --yes all.toml").ends(0);
+    assert_eq!(other.weft("export").ends(0).out, site.read("all.toml"));
+}
+
 #[test]
 fn a_backup_brings_back_what_was_and_a_damaged_one_changes_nothing() {
     let site = Site::start();

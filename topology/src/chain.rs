@@ -144,12 +144,35 @@ pub enum FragmentPolicy {
     /// Any packet.
     #[default]
     Any,
-    /// Only first and later fragments that are not the whole.
+    /// Only later fragments: those without a layer 4 header.
     Nonheader,
     /// Packets that have a layer 4 header: whole ones and first fragments.
     Header,
     /// Only whole packets.
     Unfragmented,
+}
+
+impl FragmentPolicy {
+    /// The policy of a rule that does not say one, as in MidoNet's API. What tests layer 4 ports is for
+    /// packets that have them; a translation that chooses or tests ports is for whole packets; all else
+    /// is for any packet.
+    pub fn default_of(condition: &Condition, action: &RuleAction) -> Self {
+        let ports = condition.source_port.is_some() || condition.destination_port.is_some();
+        match action {
+            RuleAction::Nat {
+                targets,
+                reverse: false,
+                ..
+            } if ports || !is_static(targets) => FragmentPolicy::Unfragmented,
+            _ if ports => FragmentPolicy::Header,
+            _ => FragmentPolicy::Any,
+        }
+    }
+}
+
+/// Whether there is one address and no choice of ports.
+fn is_static(targets: &[NatTarget]) -> bool {
+    matches!(targets, [only] if only.first == only.last && only.ports.is_none())
 }
 
 /// Which packets a rule is for: those that pass every test given. With none given, every packet.

@@ -22,12 +22,14 @@ pub mod dhcp;
 pub mod follow;
 pub mod host;
 pub mod id;
+pub mod in_words;
 pub mod object;
 pub mod port;
 pub mod reference;
 pub mod router;
 pub mod snapshot;
 pub mod tag;
+pub mod text;
 pub mod topology;
 pub mod validate;
 

@@ -14,7 +14,7 @@ use crate::router::{NextHop, Route};
 /// That an object names another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reference {
-    /// The field in which it does.
+    /// The field in which it does; of a field within another, `outer.inner`.
     pub field: &'static str,
     /// The other object.
     pub target: ObjectId,
@@ -55,7 +55,7 @@ impl Object {
                 refs.follows("chain", rule.chain);
                 refs.condition(&rule.condition);
                 if let RuleAction::Jump { chain } = rule.action {
-                    refs.keeps("action", [chain]);
+                    refs.keeps("action.chain", [chain]);
                 }
             }
             Object::AddressGroupMember(member) => refs.follows("group", member.group),
@@ -164,18 +164,19 @@ impl References {
 
     fn condition(&mut self, condition: &Condition) {
         let port_groups = [
-            condition.port_group,
-            condition.in_port_group,
-            condition.out_port_group,
+            ("condition.port_group", condition.port_group),
+            ("condition.in_port_group", condition.in_port_group),
+            ("condition.out_port_group", condition.out_port_group),
         ];
-        let address_groups = [condition.source_group, condition.destination_group];
-        self.keeps(
-            "condition",
-            port_groups.into_iter().flatten().map(|test| test.value),
-        );
-        self.keeps(
-            "condition",
-            address_groups.into_iter().flatten().map(|test| test.value),
-        );
+        for (field, test) in port_groups {
+            self.keeps(field, test.map(|test| test.value));
+        }
+        let address_groups = [
+            ("condition.source_group", condition.source_group),
+            ("condition.destination_group", condition.destination_group),
+        ];
+        for (field, test) in address_groups {
+            self.keeps(field, test.map(|test| test.value));
+        }
     }
 }

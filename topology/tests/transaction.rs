@@ -3,7 +3,7 @@
 mod common;
 
 use weft_topology::bridge::{ArpEntry, MacEntry};
-use weft_topology::chain::{Condition, RuleAction, Test};
+use weft_topology::chain::{AddressGroup, AddressGroupMember, Condition, RuleAction, Test};
 use weft_topology::{Change, Kind, Object, ObjectId, Problem, Topology};
 
 use common::*;
@@ -143,6 +143,42 @@ fn a_port_group_leaves_its_members_but_is_kept_by_a_rule_that_tests_it() {
             .port_groups
             .is_empty()
     );
+}
+
+#[test]
+fn an_address_group_takes_along_its_members_and_is_kept_by_a_rule_that_tests_it() {
+    let group = AddressGroup {
+        id: uuid::Uuid::from_u128(4).into(),
+        tenant_id: None,
+        name: String::new(),
+    };
+    let member = |prefix: &str| AddressGroupMember::new(group.id, prefix.parse().unwrap());
+    let mut testing = rule(5, 1, RuleAction::Accept);
+    testing.condition.destination_group = Some(Test {
+        value: group.id,
+        invert: true,
+    });
+    let before = topology([
+        group.clone().into(),
+        member("10.0.0.0/8").into(),
+        member("2001:db8::1/128").into(),
+        chain(1, &[5]).into(),
+        testing.clone().into(),
+    ]);
+    let violations = refused(&before, vec![gone(group.id)]);
+    let by = vec![rule_id(5).into()];
+    assert_eq!(violations[0].problem, Problem::InUse { by });
+    let applied = before.apply([gone(group.id), gone(rule_id(5))]).unwrap();
+    assert_eq!(applied.topology.len(), 1, "the chain");
+
+    // A rule that names what is not there is told in which of its tests.
+    let violations = refused(
+        &Topology::default(),
+        vec![put(chain(1, &[5])), put(testing)],
+    );
+    assert_eq!(violations.len(), 1);
+    assert_eq!(violations[0].field, "condition.destination_group");
+    assert_eq!(violations[0].problem, Problem::NoSuch(group.id.into()));
 }
 
 #[test]

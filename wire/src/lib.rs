@@ -26,5 +26,6 @@ pub mod host;
 pub mod log;
 pub mod plug_file;
 pub mod sync;
+pub mod text;
 pub mod topology_file;
 pub mod watch;

@@ -8,7 +8,7 @@ use weft_wire::apply::{Action, Applied, Difference};
 use weft_wire::topology_file::TopologyFile;
 
 use super::difference;
-use super::names::{check_name, label};
+use super::names::{TABLES, check_name, label};
 use super::wanted::{Present, Wanted, wanted};
 use crate::error::{ApiError, InvalidProperty};
 use crate::model::document::Document;
@@ -35,7 +35,7 @@ pub(crate) fn plan(model: &Model, file: &TopologyFile, present: Present) -> Resu
         .unwrap_or_default();
 
     let puts = wanted.objects.values().cloned().map(Change::Put);
-    let mut changes: Vec<Change> = puts.chain(wanted.unlinked.iter().cloned()).collect();
+    let mut changes: Vec<Change> = puts.chain(wanted.others.iter().cloned()).collect();
     let dropped = known.keys().filter(|id| !wanted.objects.contains_key(*id));
     changes.extend(dropped.map(|id| Change::Gone(*id)));
 
@@ -147,31 +147,38 @@ fn not_of_others(
 }
 
 fn warnings(model: &Model, wanted: &Wanted) -> Vec<String> {
-    let bridges = model.topology.of_kind(Kind::Bridge);
-    let named: BTreeMap<&str, ObjectId> = bridges
-        .filter_map(|object| match object {
-            Object::Bridge(bridge) => Some((bridge.name.as_str(), object.id())),
-            _ => None,
-        })
+    let objects = TABLES.iter().flat_map(|kind| model.topology.of_kind(*kind));
+    let named: BTreeMap<(Kind, String), ObjectId> = objects
+        .map(|object| ((object.kind(), own_name(object)), object.id()))
         .collect();
     let new = wanted
         .objects
         .iter()
-        .filter_map(|(id, object)| match object {
-            Object::Bridge(bridge) if model.topology.object(*id).is_none() => Some(bridge),
-            _ => None,
-        });
-    new.filter(|bridge| !bridge.name.is_empty())
-        .filter_map(|bridge| {
-            let other = named.get(bridge.name.as_str())?;
-            let path = wanted.paths.get(&bridge.id.into())?;
+        .filter(|(id, _)| model.topology.object(**id).is_none());
+    new.map(|(id, object)| (id, own_name(object)))
+        .filter(|(_, name)| !name.is_empty())
+        .filter_map(|(id, name)| {
+            let kind = id.kind.name().replace('_', " ");
+            let path = wanted.paths.get(id)?;
+            let other = named.get(&(id.kind, name.clone()))?;
             Some(format!(
-                "there is a bridge called '{}' already, and this makes another one; to use that one, write \
+                "there is a {kind} called '{name}' already, and this makes another one; to use that one, write \
                  id = \"{}\" below [{path}]",
-                bridge.name, other.id
+                other.id
             ))
         })
         .collect()
+}
+
+/// The name of an object of one of the tables.
+fn own_name(object: &Object) -> String {
+    match object {
+        Object::Bridge(bridge) => bridge.name.clone(),
+        Object::Chain(chain) => chain.name.clone(),
+        Object::PortGroup(group) => group.name.clone(),
+        Object::AddressGroup(group) => group.name.clone(),
+        _ => String::new(),
+    }
 }
 
 /// Before and after.
@@ -232,7 +239,8 @@ impl Sides<'_> {
             (None, Some(object)) => label(object, self.before, self.paths),
             (None, None) => path.clone().unwrap_or(id.to_string()),
         };
-        let place = path.clone().unwrap_or_else(|| format!("~{what}"));
+        let place = path.as_deref().map(sortable);
+        let place = place.unwrap_or_else(|| format!("~{what}"));
         let difference = Difference {
             action,
             what,
@@ -241,6 +249,17 @@ impl Sides<'_> {
             fields,
         };
         (place, difference)
+    }
+}
+
+/// A path by whose order a list's tenth entry comes after its second.
+fn sortable(path: &str) -> String {
+    let Some((before, rest)) = path.rsplit_once('[') else {
+        return path.to_owned();
+    };
+    match rest.strip_suffix(']').map(str::parse::<usize>) {
+        Some(Ok(place)) => format!("{before}[{place:09}]"),
+        _ => path.to_owned(),
     }
 }
 
@@ -274,6 +293,18 @@ fn field_of(property: &str) -> &str {
         "addr" => "address",
         "vifId" => "vif",
         "binding" => "bind",
+        "inboundFilter" => "inbound",
+        "outboundFilter" => "outbound",
+        "portGroups" => "groups",
+        "action.chain" => "chain",
+        "action.targets" => "targets",
+        "condition.fragmentPolicy" => "fragments",
+        "condition.etherType" => "ether_type",
+        "condition.sourcePort" => "source_port",
+        "condition.destinationPort" => "destination_port",
+        "condition.source" => "source",
+        "condition.destination" => "destination",
+        "condition.vlan" => "vlan",
         other => other,
     }
 }

@@ -9,7 +9,7 @@ use weft_topology::id::BridgeId;
 use weft_topology::{Kind, Object, Topology, bridge};
 
 use super::generic::{self, Resource, missing};
-use super::{App, View};
+use super::{App, View, chain};
 use crate::error::ApiError;
 use crate::http::path::Args;
 use crate::http::{Media, Number};
@@ -57,6 +57,8 @@ struct Links {
     mac_table: String,
     vlan_mac_table_template: String,
     arp_table: String,
+    inbound_filter: Option<String>,
+    outbound_filter: Option<String>,
     vx_lan_ports: String,
     vx_lan_port_ids: [Uuid; 0],
     inbound_mirror_ids: [Uuid; 0],
@@ -111,6 +113,8 @@ impl Resource for Bridge {
                 mac_table: format!("{uri}/mac_table"),
                 vlan_mac_table_template: format!("{uri}/vlans/{{vlanId}}/mac_table"),
                 arp_table: format!("{uri}/arp_table"),
+                inbound_filter: chain::link(bridge.inbound_filter, view),
+                outbound_filter: chain::link(bridge.outbound_filter, view),
                 vx_lan_ports: format!("{uri}/vxlan_ports"),
                 uri,
                 ..Links::default()

@@ -28,6 +28,9 @@ pub(super) trait Resource: Serialize + DeserializeOwned + Send + 'static {
     /// property, for errors.
     const NAMES: &'static [(&'static str, &'static str)] = &[];
 
+    /// Whether what exists already as it is wanted may be created again.
+    const REPEATABLE: bool = false;
+
     /// The objects of a collection, in a stable order; an error when what they belong to is not there.
     fn list(topology: &Topology, args: &Args) -> Result<Vec<Arc<Self::Object>>, ApiError>;
 
@@ -50,6 +53,11 @@ pub(super) trait Resource: Serialize + DeserializeOwned + Send + 'static {
         topology: &Topology,
         args: &Args,
     ) -> Result<Self::Object, ApiError>;
+
+    /// What else changes when an object is written, such as the list in which it stands.
+    fn beside(_object: &Self::Object, _topology: &Topology) -> Vec<Change> {
+        Vec::new()
+    }
 
     /// The tenant by which a collection can be filtered.
     fn tenant<'a>(_object: &'a Self::Object, _topology: &'a Topology) -> Option<&'a str> {
@@ -115,14 +123,17 @@ async fn create<R: Resource>(State(app): State<App>, call: Call) -> Result<Respo
             let wanted: R = body::resource(fields.clone())?;
             let object = wanted.create(&model.topology, &call.args)?;
             let path = R::path(&object, &model.topology);
+            let mut changes = R::beside(&object, &model.topology);
             let object: Object = object.into();
-            if model.topology.object(object.id()).is_some() {
+            let old = model.topology.object(object.id());
+            if old.is_some() && !(R::REPEATABLE && old == Some(&object)) {
                 return Err(ApiError::Conflict(format!(
                     "{} exists already",
                     object.id()
                 )));
             }
-            Ok((vec![Change::Put(object)], path))
+            changes.push(Change::Put(object));
+            Ok((changes, path))
         })
         .await
         .map_err(|error| error.naming(R::NAMES))?;
@@ -160,7 +171,9 @@ async fn update<R: Resource>(State(app): State<App>, call: Call) -> Result<Respo
         };
         let wanted: R = body::resource(body::overlay(shown, sent.clone()))?;
         let new = wanted.update(&old, &model.topology, &call.args)?;
-        Ok((vec![Change::Put(new.into())], ()))
+        let mut changes = R::beside(&new, &model.topology);
+        changes.push(Change::Put(new.into()));
+        Ok((changes, ()))
     })
     .await
     .map_err(|error| error.naming(R::NAMES))?;

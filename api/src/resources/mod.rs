@@ -3,10 +3,13 @@
 //!
 //! To add one: write its file, and name its `routes` in [`routes`].
 
+mod address_group;
+mod address_group_member;
 mod application;
 mod arp_table;
 mod binding;
 mod bridge;
+mod chain;
 mod dhcp_host;
 mod dhcp_option;
 mod dhcp_subnet;
@@ -17,6 +20,10 @@ mod link;
 mod login;
 mod mac_table;
 mod port;
+mod port_group;
+mod port_group_member;
+mod port_security;
+mod rule;
 mod system_state;
 mod tenant;
 mod view;
@@ -35,10 +42,13 @@ pub(crate) type App = Arc<Service>;
 /// All resources, below the base path.
 pub(crate) fn routes() -> Router<App> {
     [
+        address_group::routes,
+        address_group_member::routes,
         application::routes,
         arp_table::routes,
         binding::routes,
         bridge::routes,
+        chain::routes,
         dhcp_host::routes,
         dhcp_subnet::routes,
         host::routes,
@@ -47,6 +57,9 @@ pub(crate) fn routes() -> Router<App> {
         login::routes,
         mac_table::routes,
         port::routes,
+        port_group::routes,
+        port_group_member::routes,
+        rule::routes,
         system_state::routes,
         tenant::routes,
     ]

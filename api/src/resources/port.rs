@@ -11,7 +11,8 @@ use weft_topology::port::{self, PortDevice};
 use weft_topology::{Kind, Object, ObjectId, Topology};
 
 use super::generic::{self, Resource, missing};
-use super::{App, View, bridge};
+use super::port_security::PortSecurity;
+use super::{App, View, bridge, chain};
 use crate::error::ApiError;
 use crate::http::path::Args;
 use crate::http::{Media, Number};
@@ -49,6 +50,9 @@ pub(super) struct Port {
     /// 0: none.
     #[serde(default)]
     vlan_id: Number<u16>,
+    /// Weft's own: the addresses that may be used here.
+    #[serde(default)]
+    port_security: Option<PortSecurity>,
     #[serde(flatten, skip_deserializing)]
     shown: Shown,
 }
@@ -69,6 +73,8 @@ struct Shown {
     /// Whether the host's kernel carries it.
     active: bool,
     tunnel_key: u32,
+    inbound_filter: Option<String>,
+    outbound_filter: Option<String>,
     port_groups: String,
     peering_table: String,
     port_mac: Option<String>,
@@ -125,6 +131,7 @@ impl Resource for Port {
         ("inboundFilter", "inboundFilterId"),
         ("outboundFilter", "outboundFilterId"),
         ("vlan", "vlanId"),
+        ("security", "portSecurity"),
     ];
 
     fn list(topology: &Topology, args: &Args) -> Result<Vec<Arc<port::Port>>, ApiError> {
@@ -155,6 +162,7 @@ impl Resource for Port {
             outbound_filter_id: port.outbound_filter.map(|chain| chain.0),
             vif_id: port.vif_id,
             vlan_id: Number(port.vlan.unwrap_or(0)),
+            port_security: port.security.as_ref().map(PortSecurity::show),
             shown: Shown {
                 device_id: Some(device_id),
                 device: view.urls.to(&format!("/{device}/{device_id}")),
@@ -169,6 +177,8 @@ impl Resource for Port {
                     .map(|binding| binding.interface.clone()),
                 active: host.is_some_and(|host| view.host_state(host).carries(port.id)),
                 tunnel_key: port.tunnel_key,
+                inbound_filter: chain::link(port.inbound_filter, view),
+                outbound_filter: chain::link(port.outbound_filter, view),
                 port_groups: format!("{uri}/port_groups"),
                 peering_table: format!("{uri}/peering_table"),
                 uri,
@@ -221,12 +231,13 @@ impl Resource for Port {
         port.tenant_id.as_deref().or_else(bridge).or_else(router)
     }
 
-    /// Where it is bound, and what it is linked to, is not written here.
+    /// Where it is bound, what it is linked to, and which groups it is in, is not written here.
     fn same_to_clients(a: &port::Port, b: &port::Port) -> bool {
         let written = |port: &port::Port| port::Port {
             peer: None,
             binding: None,
             previous_host: None,
+            port_groups: BTreeSet::new(),
             ..port.clone()
         };
         written(a) == written(b)
@@ -244,6 +255,7 @@ impl Port {
             outbound_filter: self.outbound_filter_id.map(Into::into),
             vif_id: self.vif_id,
             vlan: Some(self.vlan_id.0).filter(|vlan| *vlan != 0),
+            security: self.port_security.map(PortSecurity::object),
             ..old.clone()
         }
     }

@@ -177,6 +177,137 @@ fn a_session_of_midonet_cli_with_bridges_dhcp_and_bindings() {
     assert_eq!(cli.list("/ports", "~Port-v3").len(), 0);
 }
 
+/// Chains, rules and groups: the bodies are those that were recorded, ids aside.
+#[test]
+fn a_session_of_midonet_cli_with_chains_rules_and_groups() {
+    let service = Service::start();
+    let cli = start(&service);
+    let bridge = service.bridge();
+    let port = cli.create(
+        &format!("{bridge}/ports"),
+        "~Port-v3",
+        json!({"type": "Bridge"}),
+    );
+    let chain = |name| {
+        cli.create(
+            "/chains",
+            "~Chain-v1",
+            json!({"name": name, "tenantId": "t1"}),
+        )
+    };
+    let (inbound, outbound) = (chain("in"), chain("out"));
+    let rule = |chain: &str, body: Value| {
+        let path = cli.create(&format!("{chain}/rules"), "~Rule-v2", body);
+        assert!(path.starts_with("/rules/"), "{path}");
+        path
+    };
+    rule(
+        &inbound,
+        json!({"nwSrcLength": "32", "nwSrcAddress": "10.0.0.5", "invDlType": false, "invNwSrc": true,
+                          "position": "1", "type": "drop", "dlType": "2048"}),
+    );
+    rule(
+        &inbound,
+        json!({"position": "2", "type": "drop", "invDlSrc": true, "dlSrc": "fa:16:3e:00:00:01"}),
+    );
+    rule(
+        &outbound,
+        json!({"position": "1", "matchReturnFlow": true, "type": "accept", "matchForwardFlow": false}),
+    );
+
+    let group = cli.create(
+        "/port_groups",
+        "~PortGroup-v1",
+        json!({"stateful": true, "name": "sg1", "tenantId": "t1"}),
+    );
+    let member = cli.create(
+        &format!("{group}/ports"),
+        "~PortGroupPort-v1",
+        json!({"portId": id_of(&port)}),
+    );
+    assert_eq!(member, format!("{group}/ports/{}", id_of(&port)));
+    let addresses = cli.create("/ip_addr_groups", "~IpAddrGroup-v1", json!({"name": "sg1"}));
+    let addrs = format!("{addresses}/ip_addrs");
+    cli.create(
+        &addrs,
+        "~IpAddrGroupAddr-v1",
+        json!({"version": 4, "addr": "10.0.0.5"}),
+    );
+    cli.get(&format!("{addrs}/10.0.0.5"), "~IpAddrGroupAddr-v1");
+    assert_eq!(
+        cli.list(&addrs, "~IpAddrGroupAddr-v1")[0]["addr"],
+        "10.0.0.5"
+    );
+
+    rule(
+        &outbound,
+        json!({"invNwProto": false, "invTpDst": false, "nwProto": "6", "tpDst": {"start": "22", "end": "22"},
+                           "invDlType": false, "ipAddrGroupSrc": id_of(&addresses), "position": "2",
+                           "invIpAddrGroupSrc": false, "type": "accept", "dlType": "2048"}),
+    );
+    rule(
+        &outbound,
+        json!({"invDlType": true, "position": "3", "type": "drop", "dlType": "2054"}),
+    );
+    rule(
+        &inbound,
+        json!({"invNwDst": false, "nwDstAddress": "1.2.3.4", "nwDstLength": "32", "type": "dnat",
+                          "position": "3", "natTargets": [{"addressTo": "10.0.0.5", "addressFrom": "10.0.0.5",
+                          "portTo": 0, "portFrom": 0}], "flowAction": "accept"}),
+    );
+    rule(
+        &inbound,
+        json!({"position": "4", "jumpChainId": id_of(&outbound), "type": "jump"}),
+    );
+    let listed = cli.list(&format!("{inbound}/rules"), "~Rule-v2");
+    let shown: Vec<Value> = listed
+        .iter()
+        .map(|rule| json!([rule["position"], rule["type"], rule["dlType"]]))
+        .collect();
+    assert_eq!(
+        json!(shown),
+        json!([
+            [1, "drop", 2048],
+            [2, "drop", null],
+            [3, "dnat", null],
+            [4, "jump", null]
+        ])
+    );
+    assert_eq!(listed[2]["natTargets"][0]["portFrom"], 0);
+    let drop_other = &cli.list(&format!("{outbound}/rules"), "~Rule-v2")[2];
+    assert_eq!(
+        (&drop_other["invDlType"], &drop_other["dlType"]),
+        (&json!(true), &json!(2054))
+    );
+
+    let mut filtered = cli.get(&port, "~Port-v3");
+    filtered["inboundFilterId"] = json!(id_of(&inbound));
+    filtered["outboundFilterId"] = json!(id_of(&outbound));
+    cli.request("PUT", &port, "~Port-v3", "", &filtered);
+    assert_eq!(
+        cli.get(&port, "~Port-v3")["outboundFilterId"],
+        id_of(&outbound)
+    );
+    let renamed = cli.change(&inbound, "~Chain-v1", "name", json!("in2"));
+    assert_eq!(renamed["name"], "in2");
+    assert_eq!(
+        cli.list(&format!("{port}/port_groups"), "~PortGroupPort-v1")
+            .len(),
+        1
+    );
+    assert_eq!(cli.list("/chains", "~Chain-v1").len(), 2);
+
+    cli.delete(&group);
+    assert_eq!(
+        cli.list(&format!("{port}/port_groups"), "~PortGroupPort-v1")
+            .len(),
+        0
+    );
+    cli.change(&port, "~Port-v3", "inboundFilterId", Value::Null);
+    cli.delete(&inbound);
+    assert_eq!(cli.list("/chains", "~Chain-v1").len(), 1);
+}
+
 #[test]
 fn it_links_two_ports_with_all_that_it_knows_of_one() {
     let service = Service::start();

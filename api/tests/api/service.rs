@@ -181,6 +181,11 @@ impl Service {
         self.create(&format!("{bridge}/ports"), json!({"type": "Bridge"}))
     }
 
+    /// The path of a new chain.
+    pub(crate) fn chain(&self, name: &str) -> String {
+        self.create("/chains", json!({"name": name, "tenantId": "t1"}))
+    }
+
     /// Registers a host. Returns its id.
     pub(crate) fn host(&self, name: &str) -> String {
         let id = uuid::Uuid::new_v4().to_string();

@@ -47,17 +47,17 @@ impl Watch {
     }
 }
 
-fn interest(service: &Service, host: &str, body: Value) {
+pub(crate) fn interest(service: &Service, host: &str, body: Value) {
     let path = format!("/weft/v1/hosts/{host}/interest");
     service.post(&path, body).expect(204);
 }
 
-fn object(kind: &str, path: &str) -> Value {
+pub(crate) fn object(kind: &str, path: &str) -> Value {
     json!({"kind": kind, "id": id_of(path)})
 }
 
 /// The kinds of objects in `put` lines.
-fn kinds(lines: &[Value]) -> Vec<&str> {
+pub(crate) fn kinds(lines: &[Value]) -> Vec<&str> {
     let mut kinds: Vec<&str> = lines
         .iter()
         .filter_map(|line| line["put"]["object"]["kind"].as_str())

@@ -17,15 +17,7 @@ use crate::output::{Form, json, line};
 use crate::progress;
 
 /// Tables that later versions' files have.
-const LATER: [&str; 7] = [
-    "router",
-    "route",
-    "chain",
-    "rule",
-    "port_group",
-    "address_group",
-    "tunnel_zone",
-];
+const LATER: [&str; 3] = ["router", "route", "tunnel_zone"];
 
 /// Shows what differs; whether anything does.
 pub fn diff(path: &Path, api: &Api, form: Form) -> Result<(), Error> {

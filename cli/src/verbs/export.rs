@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use weft_wire::apply::Export;
+use weft_wire::topology_file::TopologyFile;
 
 use crate::api::Api;
 use crate::error::Error;
@@ -39,13 +40,32 @@ pub fn export(
         Some(path) => {
             files::write(path, &mut text.as_bytes())?;
             if form == Form::People {
-                let bridges = export.file.bridge.len();
-                let s = if bridges == 1 { "" } else { "s" };
-                line(&format!("{bridges} bridge{s} in {}", path.display()));
+                line(&format!("{} in {}", contents(&export.file), path.display()));
             }
         }
     }
     Ok(())
+}
+
+/// How much of what is in a file.
+fn contents(file: &TopologyFile) -> String {
+    let counts = [
+        ("bridge", file.bridge.len()),
+        ("chain", file.chain.len()),
+        ("port group", file.port_group.len()),
+        ("address group", file.address_group.len()),
+    ];
+    let there = counts.into_iter().filter(|(_, count)| *count > 0);
+    let there: Vec<String> = there
+        .map(|(what, count)| {
+            let s = if count == 1 { "" } else { "s" };
+            format!("{count} {what}{s}")
+        })
+        .collect();
+    match there.is_empty() {
+        true => "nothing".to_owned(),
+        false => there.join(", "),
+    }
 }
 
 /// The service no longer knows what a file made; that stays.

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod export;
 pub mod log_level;
 pub mod show;
+pub mod show_filters;
 pub mod status;
 pub mod sync;
 pub mod top;

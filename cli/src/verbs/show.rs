@@ -10,6 +10,7 @@ use crate::api::Api;
 use crate::args::Show;
 use crate::error::Error;
 use crate::output::{Form, cell, json, line, table};
+use crate::verbs::show_filters;
 
 /// Asks and shows.
 pub fn run(what: Show, agent: &Agent, api: &Api, form: Form) -> Result<(), Error> {
@@ -28,6 +29,10 @@ pub fn run(what: Show, agent: &Agent, api: &Api, form: Form) -> Result<(), Error
             );
         }
         Show::Ports => ports(api, form)?,
+        Show::Chains => show_filters::chains(api, form)?,
+        Show::Rules { chain } => show_filters::rules(chain.as_deref(), api, form)?,
+        Show::PortGroups => show_filters::port_groups(api, form)?,
+        Show::AddressGroups => show_filters::address_groups(api, form)?,
         Show::Files => {
             let files: Vec<Value> = api.read_weft("/files")?;
             objects("topology files", &files, &["name", "objects"], form);

@@ -98,7 +98,7 @@ impl Topology {
         if let RuleAction::Jump { chain } = rule.action
             && let Some(way) = self.way_back(chain, rule.chain)
         {
-            found.add("action", Problem::JumpCycle(way));
+            found.add("action.chain", Problem::JumpCycle(way));
         }
     }
 

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{Findings, Problem};
-use crate::chain::{Chain, Condition, NatTarget, PortRange, Rule, RuleAction};
+use crate::chain::{Chain, Condition, FragmentPolicy, NatTarget, PortRange, Rule, RuleAction};
+
+/// Least ethertype; below it the field is an 802.3 frame's length (IEEE 802.3 §3.2.6).
+pub const MIN_ETHER_TYPE: u16 = 0x0600;
 
 impl Findings {
     pub(super) fn chain(&mut self, chain: &Chain) {
@@ -19,46 +22,81 @@ impl Findings {
             targets, reverse, ..
         } = &rule.action
         {
+            let field = "action.targets";
             if *reverse {
                 let when = "on a reverse rule";
-                self.require(targets.is_empty(), "action", Problem::MustBeEmpty { when });
+                self.require(targets.is_empty(), field, Problem::MustBeEmpty { when });
             } else {
-                self.require(!targets.is_empty(), "action", Problem::Empty);
+                self.require(!targets.is_empty(), field, Problem::Empty);
             }
             for target in targets {
                 self.nat_target(target);
             }
         }
+        self.fragment_policy(rule);
     }
 
     fn nat_target(&mut self, target: &NatTarget) {
         let (first, last) = (target.first, target.last);
-        self.same_family("action", first, last);
+        self.same_family("action.targets", first, last);
         if first.is_ipv4() == last.is_ipv4() {
-            self.ordered("action", first, last);
+            self.ordered("action.targets", first, last);
         }
         if let Some(ports) = target.ports {
-            self.port_range("action", ports);
+            self.port_range("action.targets", ports);
+            self.range("action.targets", ports.first.into(), 1, u16::MAX.into());
         }
     }
 
     fn condition(&mut self, condition: &Condition) {
         if let Some(vlan) = condition.vlan {
-            self.vlan("condition", vlan.value, 0);
+            self.vlan("condition.vlan", vlan.value, 0);
         }
-        for prefix in [condition.source, condition.destination]
-            .into_iter()
-            .flatten()
-        {
-            self.prefix("condition", prefix.value);
+        if let Some(ether_type) = condition.ether_type {
+            let (value, least) = (ether_type.value.into(), MIN_ETHER_TYPE.into());
+            self.range("condition.ether_type", value, least, u16::MAX.into());
+        }
+        if let Some(source) = condition.source {
+            self.prefix("condition.source", source.value);
+        }
+        if let Some(destination) = condition.destination {
+            self.prefix("condition.destination", destination.value);
         }
         if let (Some(source), Some(destination)) = (condition.source, condition.destination) {
-            self.same_family("condition", source.value.addr(), destination.value.addr());
+            let (source, destination) = (source.value.addr(), destination.value.addr());
+            self.same_family("condition.source", source, destination);
         }
-        let ranges = [condition.source_port, condition.destination_port];
-        for range in ranges.into_iter().flatten() {
-            self.port_range("condition", range.value);
+        if let Some(ports) = condition.source_port {
+            self.port_range("condition.source_port", ports.value);
         }
+        if let Some(ports) = condition.destination_port {
+            self.port_range("condition.destination_port", ports.value);
+        }
+    }
+
+    /// Of a rule that reads layer 4 ports, as MidoNet's API has it.
+    fn fragment_policy(&mut self, rule: &Rule) {
+        let policy = rule.condition.fragment_policy;
+        let default = FragmentPolicy::default_of(&rule.condition, &rule.action);
+        let (allowed, when): (&'static str, _) = match default {
+            FragmentPolicy::Unfragmented => (
+                "'unfragmented'",
+                "in a rule that rewrites ports, or rewrites addresses by them",
+            ),
+            FragmentPolicy::Header => {
+                if policy == FragmentPolicy::Unfragmented {
+                    return;
+                }
+                ("'header' or 'unfragmented'", "in a rule that tests ports")
+            }
+            FragmentPolicy::Any | FragmentPolicy::Nonheader => return,
+        };
+        let problem = Problem::Fragments {
+            policy,
+            allowed,
+            when,
+        };
+        self.require(policy == default, "condition.fragment_policy", problem);
     }
 
     fn port_range(&mut self, field: &'static str, range: PortRange) {

@@ -7,6 +7,7 @@ mod chain;
 mod fields;
 mod names;
 
+pub use chain::MIN_ETHER_TYPE;
 pub use fields::{MAX_TUNNEL_KEY, MAX_VLAN, MIN_MTU, is_interface_name};
 pub use names::MAX_NAME;
 
@@ -17,6 +18,7 @@ use ipnet::IpNet;
 use pnet_base::MacAddr;
 use uuid::Uuid;
 
+use crate::chain::FragmentPolicy;
 use crate::id::{ChainId, ObjectId, PortId};
 
 /// One thing that is wrong with one field of one object.
@@ -25,7 +27,7 @@ use crate::id::{ChainId, ObjectId, PortId};
 pub struct Violation {
     /// The object.
     pub object: ObjectId,
-    /// The field, by its name in the object's type.
+    /// The field, by its name in the object's type; of a field within another, `outer.inner`.
     pub field: &'static str,
     /// What is wrong.
     pub problem: Problem,
@@ -156,6 +158,16 @@ pub enum Problem {
     OneSided {
         /// The peer.
         peer: PortId,
+    },
+    /// A rule that reads or chooses layer 4 ports is for fragments, too, which have none.
+    #[error("is '{policy}', but must be {allowed} {when}: other fragments have no ports")]
+    Fragments {
+        /// What it is.
+        policy: FragmentPolicy,
+        /// What it may be.
+        allowed: &'static str,
+        /// Of which rules.
+        when: &'static str,
     },
     /// Chains that jump to one another in a circle.
     #[error("jumps in a circle: {}", List(.0))]

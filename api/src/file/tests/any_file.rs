@@ -12,15 +12,16 @@ use weft_wire::topology_file::{
     BridgeEntry, HostEntry, MacPlace, OptionEntry, PortEntry, RouteEntry, SubnetEntry, TopologyFile,
 };
 
+use super::any_filter::filters;
 use super::{absent, after, applied, differences};
 use crate::file::{Plan, export, plan};
 use crate::model::Model;
 
-fn mac(n: u8) -> MacAddr {
+pub(super) fn mac(n: u8) -> MacAddr {
     MacAddr::new(2, 0, 0, 0, 0, n)
 }
 
-fn keys() -> impl Strategy<Value = Vec<&'static str>> {
+pub(super) fn keys() -> impl Strategy<Value = Vec<&'static str>> {
     subsequence(vec!["a", "b c", "ä.\"x\"", "d-1"], 0..4)
 }
 
@@ -124,6 +125,7 @@ prop_compose! {
         keys in keys(),
         bridges in proptest::collection::vec(bridge(), 4),
         link in any::<bool>(),
+        filters in filters(),
     ) -> TopologyFile {
         let mut bridge: BTreeMap<String, BridgeEntry> =
             keys.into_iter().map(str::to_owned).zip(bridges).collect();
@@ -135,7 +137,10 @@ prop_compose! {
             let entry = bridge.get_mut(one).unwrap().port.get_mut(port).unwrap();
             entry.peer = Some(format!("{other}/{peer}"));
         }
-        TopologyFile { name: name.map(str::to_owned), bridge }
+        let (ports, bridges): (Vec<_>, Vec<_>) = (places, bridge.keys().cloned().collect());
+        let mut file = TopologyFile { name: name.map(str::to_owned), bridge, ..TopologyFile::default() };
+        filters.put_into(&mut file, &ports, &bridges);
+        file
     }
 }
 
@@ -179,7 +184,7 @@ proptest! {
         let model = after(&model, planned);
         for name in [None, Some("f")] {
             let Ok(shown) = export(&model, name, false) else {
-                prop_assert!(named.bridge.is_empty());
+                prop_assert!(named == TopologyFile { name: Some("f".to_owned()), ..TopologyFile::default() });
                 continue;
             };
             let shown = through_text(&shown.file);

@@ -1,6 +1,8 @@
 //! Files against models: what is applied is there, once; what is exported is what there is.
 
 mod any_file;
+mod any_filter;
+mod filter;
 
 use weft_topology::host::Host;
 use weft_topology::id::HostId;

@@ -6,7 +6,13 @@
 //! Unknown fields are refused, unlike in other messages: a network must not be made without what its
 //! file asks for.
 //!
-//! [`docs/topology-file.md`]: ../../../docs/topology-file.md
+//! [`docs/topology-file.md`]: ../../../../docs/topology-file.md
+
+mod filter;
+
+pub use filter::{
+    ActionEntry, AddressGroupEntry, ChainEntry, PairEntry, PortGroupEntry, RuleEntry, Tests,
+};
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -27,6 +33,15 @@ pub struct TopologyFile {
     /// Bridges by name or id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub bridge: BTreeMap<String, BridgeEntry>,
+    /// Chains of rules by name or id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub chain: BTreeMap<String, ChainEntry>,
+    /// Port groups by name or id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub port_group: BTreeMap<String, PortGroupEntry>,
+    /// Address groups by name or id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub address_group: BTreeMap<String, AddressGroupEntry>,
 }
 
 /// A bridge with all that the file has of it.
@@ -51,6 +66,12 @@ pub struct BridgeEntry {
     /// Whether guests' VLANs are bridged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub vlan_aware: bool,
+    /// The chain that frames entering the bridge pass, by key or id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inbound: Option<String>,
+    /// The chain that frames leaving the bridge pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbound: Option<String>,
     /// Whom the bridge answers ARP and neighbour solicitations for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub arp: BTreeMap<IpAddr, MacAddr>,
@@ -167,6 +188,18 @@ pub struct PortEntry {
     /// The port of this file at the other end of a link, as `BRIDGE/PORT` or by id. One end says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
+    /// The chain that frames from the port pass, by key or id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inbound: Option<String>,
+    /// The chain that frames to the port pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbound: Option<String>,
+    /// The port groups that it is in, by key or id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// The addresses that may be used there; absent: any that its chains let pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security: Option<Vec<PairEntry>>,
     /// The interface that carries it; absent: whatever carries it now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bind: Option<BindEntry>,
@@ -207,6 +240,8 @@ impl Default for BridgeEntry {
             up: true,
             mtu: None,
             vlan_aware: false,
+            inbound: None,
+            outbound: None,
             arp: BTreeMap::new(),
             mac: Vec::new(),
             subnet: BTreeMap::new(),
@@ -224,6 +259,10 @@ impl Default for PortEntry {
             vlan: None,
             vif: None,
             peer: None,
+            inbound: None,
+            outbound: None,
+            groups: Vec::new(),
+            security: None,
             bind: None,
         }
     }

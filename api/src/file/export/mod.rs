@@ -1,9 +1,14 @@
 //! What there is, as a file.
 
-use std::collections::{BTreeMap, HashMap};
+mod filter;
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use uuid::Uuid;
 use weft_topology::dhcp::DhcpOption;
-use weft_topology::id::{BridgeId, DhcpSubnetId, HostId, PortId};
+use weft_topology::id::{
+    AddressGroupId, BridgeId, ChainId, DhcpSubnetId, HostId, PortGroupId, PortId,
+};
 use weft_topology::{Kind, Object, ObjectId, Topology};
 use weft_wire::apply::Export;
 use weft_wire::topology_file::{
@@ -11,13 +16,18 @@ use weft_wire::topology_file::{
     TopologyFile,
 };
 
-use super::names::{bridge_id, bridge_path, port_id, port_path, unquoted};
+use super::names::{TABLES, id_of, key_of, name_of, path_of, port_id, port_path, unquoted};
 use crate::error::ApiError;
 use crate::model::{Members, Model};
 
 /// Kinds that a file has words for.
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 11] = [
     Kind::Bridge,
+    Kind::Chain,
+    Kind::Rule,
+    Kind::PortGroup,
+    Kind::AddressGroup,
+    Kind::AddressGroupMember,
     Kind::Port,
     Kind::DhcpSubnet,
     Kind::DhcpHost,
@@ -64,16 +74,12 @@ fn left_out(topology: &Topology) -> Vec<(Kind, usize)> {
         .collect()
 }
 
-/// The names of bridges and hosts, and how many have each.
+/// The names of hosts and of the objects of a file's tables, and how many have each.
 fn names(topology: &Topology) -> HashMap<(Kind, String), usize> {
     let mut names = HashMap::new();
-    let bridges = topology.of_kind(Kind::Bridge);
-    for object in bridges.chain(topology.of_kind(Kind::Host)) {
-        let name = match object {
-            Object::Bridge(bridge) => bridge.name.clone(),
-            Object::Host(host) => host.name.clone(),
-            _ => continue,
-        };
+    let kinds = TABLES.into_iter().chain([Kind::Host]);
+    for object in kinds.flat_map(|kind| topology.of_kind(kind)) {
+        let name = topology.name_of(object.id());
         *names.entry((object.kind(), name)).or_default() += 1;
     }
     names
@@ -86,36 +92,49 @@ struct Writer<'a> {
     name: Option<&'a str>,
     bindings: bool,
     names: HashMap<(Kind, String), usize>,
-    /// The keys of bridges and ports.
+    /// The keys of ports and of the objects of the file's tables.
     keys: BTreeMap<ObjectId, String>,
 }
 
 impl Writer<'_> {
     fn write(mut self) -> TopologyFile {
-        let bridges: Vec<BridgeId> = self.of_kind(Kind::Bridge);
-        let mut file = TopologyFile {
-            name: self.name.map(str::to_owned),
-            bridge: BTreeMap::new(),
-        };
-        for id in &bridges {
-            let key = self.bridge_key(*id);
-            self.keys.insert((*id).into(), key);
+        for kind in TABLES {
+            for id in self.of_kind::<Uuid>(kind) {
+                let id = ObjectId { kind, id };
+                let key = self.table_key(id);
+                self.keys.insert(id, key);
+            }
         }
         for id in self.of_kind::<PortId>(Kind::Port) {
             let key = self.port_key(id);
             self.keys.insert(id.into(), key);
         }
-        for id in bridges {
-            let key = self.key(id.into());
-            if let Some(entry) = self.bridge(id, &key) {
-                file.bridge.insert(key, entry);
-            }
+        TopologyFile {
+            name: self.name.map(str::to_owned),
+            bridge: self.table(Kind::Bridge, |id, key| self.bridge(BridgeId(id), key)),
+            chain: self.table(Kind::Chain, |id, key| self.chain(ChainId(id), key)),
+            port_group: self.table(Kind::PortGroup, |id, key| {
+                self.port_group(PortGroupId(id), key)
+            }),
+            address_group: self.table(Kind::AddressGroup, |id, key| {
+                self.address_group(AddressGroupId(id), key)
+            }),
         }
-        file
+    }
+
+    /// The entries of a table by their keys.
+    fn table<E>(&self, kind: Kind, entry: impl Fn(Uuid, &str) -> Option<E>) -> BTreeMap<String, E> {
+        let ids = self.of_kind::<Uuid>(kind).into_iter();
+        ids.filter_map(|id| {
+            let key = self.key(ObjectId { kind, id });
+            let entry = entry(id, &key)?;
+            Some((key, entry))
+        })
+        .collect()
     }
 
     /// The objects of a kind that are written.
-    fn of_kind<T: From<uuid::Uuid>>(&self, kind: Kind) -> Vec<T> {
+    fn of_kind<T: From<Uuid>>(&self, kind: Kind) -> Vec<T> {
         let objects = self.topology.of_kind(kind).map(Object::id);
         let own = objects.filter(|id| self.is_own(*id));
         own.map(|id| T::from(id.id)).collect()
@@ -123,6 +142,10 @@ impl Writer<'_> {
 
     fn is_own(&self, id: ObjectId) -> bool {
         self.members.is_none_or(|members| members.contains_key(&id))
+    }
+
+    fn keys_of<I: Copy + Into<ObjectId>>(&self, ids: &BTreeSet<I>) -> Vec<String> {
+        ids.iter().map(|id| self.key((*id).into())).collect()
     }
 
     fn key(&self, id: ObjectId) -> String {
@@ -135,21 +158,25 @@ impl Writer<'_> {
     }
 
     /// The key that a file remembers, else the name if it is nobody else's, else the id.
-    fn bridge_key(&self, id: BridgeId) -> String {
-        if let Some(path) = self.remembered(id.into()) {
-            let key = path.strip_prefix("bridge.").unwrap_or(path);
-            let key = unquoted(key);
-            if bridge_path(&key) == path {
-                return key;
-            }
+    fn table_key(&self, id: ObjectId) -> String {
+        if let Some(path) = self.remembered(id)
+            && let Some(key) = key_of(id.kind, path)
+            && path_of(id.kind, &key) == path
+        {
+            return key;
         }
-        let name = self.topology.bridge(id).map(|it| it.name.as_str());
-        let name = name.unwrap_or_default();
-        let is_id = name.parse::<uuid::Uuid>().is_ok();
-        if name.is_empty() || is_id || self.is_shared(Kind::Bridge, name) {
-            return id.to_string();
+        let name = self.topology.name_of(id);
+        if name.parse::<Uuid>().is_ok() || self.is_shared(id.kind, &name) {
+            return id.id.to_string();
         }
-        name.to_owned()
+        name
+    }
+
+    /// What an entry says of an id and a name that its key does not give.
+    fn identity(&self, id: ObjectId, key: &str, name: &str) -> (Option<Uuid>, Option<String>) {
+        let own_id = id_of(self.name, id.kind, key, None) != id.id;
+        let own_name = name_of(key, None) != name;
+        (own_id.then_some(id.id), own_name.then(|| name.to_owned()))
     }
 
     fn is_shared(&self, kind: Kind, name: &str) -> bool {
@@ -173,19 +200,18 @@ impl Writer<'_> {
 
     fn bridge(&self, id: BridgeId, key: &str) -> Option<BridgeEntry> {
         let bridge = self.topology.bridge(id)?;
-        let is_id = key.parse::<uuid::Uuid>().is_ok();
-        let name_of_key = if is_id { "" } else { key };
+        let (own_id, name) = self.identity(id.into(), key, &bridge.name);
         let mut entry = BridgeEntry {
-            name: (bridge.name != name_of_key).then(|| bridge.name.clone()),
+            id: own_id,
+            name,
             tenant: bridge.tenant_id.clone(),
             up: bridge.admin_state_up,
             mtu: bridge.mtu,
             vlan_aware: bridge.vlan_aware,
+            inbound: bridge.inbound_filter.map(|chain| self.key(chain.into())),
+            outbound: bridge.outbound_filter.map(|chain| self.key(chain.into())),
             ..BridgeEntry::default()
         };
-        if bridge_id(self.name, key, &entry) != id {
-            entry.id = Some(id.0);
-        }
         let mut macs = Vec::new();
         for object in self.topology.referrers(id.into()) {
             if !self.is_own(object.id()) {
@@ -274,6 +300,10 @@ impl Writer<'_> {
             vlan: port.vlan,
             vif: port.vif_id,
             peer: peer.map(|(bridge, port)| format!("{bridge}/{port}")),
+            inbound: port.inbound_filter.map(|chain| self.key(chain.into())),
+            outbound: port.outbound_filter.map(|chain| self.key(chain.into())),
+            groups: self.keys_of(&port.port_groups),
+            security: port.security.as_ref().map(filter::security),
             bind: binding.map(|binding| BindEntry {
                 host: self.host(binding.host),
                 interface: binding.interface.clone(),

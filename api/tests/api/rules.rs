@@ -1,0 +1,422 @@
+//! Rules: every field is kept, or refused by its name; places; defaults as MidoNet's.
+
+use serde_json::{Map, Value, json};
+
+use crate::client::Answer;
+use crate::service::{Service, id_of};
+
+const NOBODY: &str = "6c7ad5c4-1111-4222-8333-444444444444";
+
+/// A service with a chain, and the path of its rules.
+fn start() -> (Service, String) {
+    let service = Service::start();
+    let rules = format!("{}/rules", service.chain("in"));
+    (service, rules)
+}
+
+/// The fields of a rule that are not as those of an empty one.
+fn said(service: &Service, path: &str) -> Map<String, Value> {
+    let mut rule = service.show(path).as_object().unwrap().clone();
+    for own in ["id", "chainId", "chain", "uri", "position", "summary"] {
+        assert!(rule.remove(own).is_some(), "{own}");
+    }
+    let is_nothing = |value: &Value| {
+        matches!(value, Value::Null | Value::Bool(false))
+            || *value == json!([])
+            || *value == json!(0)
+    };
+    rule.retain(|_, value| !is_nothing(value));
+    rule
+}
+
+#[test]
+fn every_field_of_a_condition_comes_back_as_it_was_sent() {
+    let (service, rules) = start();
+    let bridge = service.bridge();
+    let port = id_of(&service.port(&bridge)).to_owned();
+    let group = id_of(&service.create("/port_groups", json!({}))).to_owned();
+    let addresses = id_of(&service.create("/ip_addr_groups", json!({}))).to_owned();
+    let everything = json!({
+        "type": "accept", "log": "web", "condInvert": true,
+        "matchForwardFlow": true, "matchReturnFlow": true,
+        "inPorts": [port], "invInPorts": true, "outPorts": [port], "invOutPorts": true,
+        "portGroup": group, "invPortGroup": true,
+        "inPortGroup": group, "invInPortGroup": true,
+        "outPortGroup": group, "invOutPortGroup": true,
+        "ipAddrGroupSrc": addresses, "invIpAddrGroupSrc": true,
+        "ipAddrGroupDst": addresses, "invIpAddrGroupDst": true,
+        "dlType": 2048, "invDlType": true,
+        "dlSrc": "02:00:00:00:00:00", "dlSrcMask": "ff00.0000.0000", "invDlSrc": true,
+        "dlDst": "02:00:00:00:00:07", "invDlDst": true,
+        "vlan": 7, "invVlan": true,
+        "nwProto": 6, "invNwProto": true, "nwTos": 16, "invNwTos": true,
+        "nwSrcAddress": "10.0.0.0", "nwSrcLength": 8, "invNwSrc": true,
+        "nwDstAddress": "10.0.0.5", "nwDstLength": 32, "invNwDst": true,
+        "tpSrc": {"start": 0, "end": 1023}, "invTpSrc": true,
+        "tpDst": {"start": 80, "end": 80}, "invTpDst": true,
+        "fragmentPolicy": "unfragmented",
+    });
+    let path = service.create(&rules, everything.clone());
+    assert_eq!(Value::Object(said(&service, &path)), everything);
+    // What a client got it may put back, and nothing changes.
+    let shown = service.show(&path);
+    service.put(&path, shown.clone()).expect(204);
+    assert_eq!(service.show(&path), shown);
+    let plain = service.create(&rules, json!({"type": "drop"}));
+    let nothing = json!({"type": "drop", "fragmentPolicy": "any"});
+    assert_eq!(Value::Object(said(&service, &plain)), nothing);
+    // An inversion of nothing is nothing.
+    let inverted = json!({"type": "drop", "invNwSrc": true, "invDlType": true, "inPorts": [], "invInPorts": true});
+    let inverted = service.create(&rules, inverted);
+    assert_eq!(Value::Object(said(&service, &inverted)), nothing);
+}
+
+#[test]
+fn numbers_may_be_text_and_forms_may_be_short() {
+    let (service, rules) = start();
+    let sent = json!({"type": "accept", "dlType": "2048", "nwProto": "17", "nwSrcAddress": "10.1.2.3",
+                      "nwDstAddress": "10.0.0.5", "nwDstLength": "24", "tpDst": {"start": "53"},
+                      "dlSrc": "02:00:00:00:00:07", "dlSrcMask": "ff:00:00:00:00:00"});
+    let path = service.create(&rules, sent);
+    let said = said(&service, &path);
+    // A length that is not given means one address, never all of them.
+    assert_eq!(
+        (&said["nwSrcLength"], &said["nwProto"]),
+        (&json!(32), &json!(17))
+    );
+    // Bits that do not count are not kept.
+    assert_eq!(
+        (&said["nwDstAddress"], &said["nwDstLength"]),
+        (&json!("10.0.0.0"), &json!(24))
+    );
+    assert_eq!(
+        (&said["dlSrc"], &said["dlSrcMask"]),
+        (&json!("02:00:00:00:00:00"), &json!("ff00.0000.0000"))
+    );
+    assert_eq!(said["tpDst"], json!({"start": 53, "end": 65535}));
+    let path = service.create(&rules, json!({"type": "drop", "nwSrcAddress": "2001:db8::", "nwSrcLength": 32,
+                                             "nwDstAddress": "2001:db8::1", "noVlan": true, "invVlan": true}));
+    let said = self::said(&service, &path);
+    assert_eq!(
+        (&said["nwSrcAddress"], &said["nwDstLength"]),
+        (&json!("2001:db8::"), &json!(128))
+    );
+    assert_eq!((&said["noVlan"], said.get("vlan")), (&json!(true), None));
+    let summary = service.show(&path)["summary"].clone();
+    assert_eq!(summary, "drop to 2001:db8::1 from 2001:db8::/32 tagged");
+}
+
+#[test]
+fn translations_are_kept_as_they_are_said() {
+    let (service, rules) = start();
+    let target = |from: &str, to: &str, first: u16, last: u16| json!({"addressFrom": from, "addressTo": to, "portFrom": first, "portTo": last});
+    for (kind, action, targets, policy) in [
+        (
+            "dnat",
+            "accept",
+            json!([target("10.0.0.5", "10.0.0.5", 0, 0)]),
+            "any",
+        ),
+        (
+            "dnat",
+            "continue",
+            json!([target("10.0.0.5", "10.0.0.5", 80, 80)]),
+            "unfragmented",
+        ),
+        (
+            "snat",
+            "return",
+            json!([
+                target("10.0.0.5", "10.0.0.9", 0, 0),
+                target("10.0.1.1", "10.0.1.1", 1024, 65535)
+            ]),
+            "unfragmented",
+        ),
+        ("rev_snat", "accept", json!([]), "any"),
+        ("rev_dnat", "continue", json!([]), "any"),
+    ] {
+        let sent = json!({"type": kind, "flowAction": action, "natTargets": targets});
+        let path = service.create(&rules, sent);
+        let shown = service.show(&path);
+        assert_eq!(shown["natTargets"], targets);
+        assert_eq!(
+            (&shown["type"], &shown["flowAction"]),
+            (&json!(kind), &json!(action))
+        );
+        assert_eq!(shown["fragmentPolicy"], policy);
+    }
+}
+
+#[test]
+fn the_fragment_policy_is_as_midonet_defaults_and_refuses_it() {
+    let (service, rules) = start();
+    let fixed =
+        json!([{"addressFrom": "10.0.0.5", "addressTo": "10.0.0.5", "portFrom": 0, "portTo": 0}]);
+    let range = json!([{"addressFrom": "10.0.0.5", "addressTo": "10.0.0.9"}]);
+    let ports = json!({"start": 80, "end": 80});
+    for (rule, default, others) in [
+        (
+            json!({"type": "drop"}),
+            "any",
+            &["nonheader", "header", "unfragmented"][..],
+        ),
+        (
+            json!({"type": "drop", "tpDst": ports}),
+            "header",
+            &["unfragmented"],
+        ),
+        (
+            json!({"type": "drop", "tpSrc": ports}),
+            "header",
+            &["unfragmented"],
+        ),
+        (
+            json!({"type": "dnat", "flowAction": "accept", "natTargets": fixed}),
+            "any",
+            &["nonheader", "header", "unfragmented"],
+        ),
+        (
+            json!({"type": "dnat", "flowAction": "accept", "natTargets": fixed, "tpDst": ports}),
+            "unfragmented",
+            &[],
+        ),
+        (
+            json!({"type": "snat", "flowAction": "accept", "natTargets": range}),
+            "unfragmented",
+            &[],
+        ),
+    ] {
+        let path = service.create(&rules, rule.clone());
+        assert_eq!(service.show(&path)["fragmentPolicy"], default, "{rule}");
+        for policy in ["any", "nonheader", "header", "unfragmented", "UNFRAGMENTED"] {
+            let mut with = rule.clone();
+            with["fragmentPolicy"] = json!(policy);
+            let answer = service.post(&rules, with);
+            let plain = policy.to_ascii_lowercase();
+            if plain == default || others.contains(&plain.as_str()) {
+                answer.expect(201);
+            } else {
+                answer.violates(400, &["fragmentPolicy"]);
+            }
+        }
+    }
+    service
+        .post(&rules, json!({"type": "drop", "fragmentPolicy": "some"}))
+        .violates(400, &["fragmentPolicy"]);
+}
+
+#[test]
+fn a_rule_is_put_where_it_is_asked_for_and_the_others_move() {
+    let (service, rules) = start();
+    let at = |position: Value| {
+        let path = service.create(&rules, json!({"type": "drop", "position": position}));
+        id_of(&path).to_owned()
+    };
+    let order = || {
+        let list = service.show(&rules);
+        let list = list
+            .as_array()
+            .unwrap()
+            .iter()
+            .enumerate()
+            .map(|(place, rule)| {
+                assert_eq!(rule["position"], json!(place + 1));
+                let alone = service.show(&format!("/rules/{}", rule["id"].as_str().unwrap()));
+                assert_eq!(alone, *rule);
+                rule["id"].as_str().unwrap().to_owned()
+            });
+        list.collect::<Vec<String>>()
+    };
+    let first = at(json!(1));
+    // Without a place it is the first.
+    let new_first = service.create(&rules, json!({"type": "accept"}));
+    let new_first = id_of(&new_first).to_owned();
+    let last = at(json!("3"));
+    let second = at(json!(2));
+    assert_eq!(
+        order(),
+        [&new_first, &second, &first, &last].map(String::clone)
+    );
+    for wrong in [json!(0), json!(6), json!("99")] {
+        service
+            .post(&rules, json!({"type": "drop", "position": wrong}))
+            .violates(400, &["position"]);
+    }
+    // A rule moves by a PUT.
+    let path = format!("/rules/{last}");
+    service.put(&path, json!({"position": 1})).expect(204);
+    assert_eq!(
+        order(),
+        [&last, &new_first, &second, &first].map(String::clone)
+    );
+    service
+        .put(&path, json!({"position": 5}))
+        .violates(400, &["position"]);
+    service.put(&path, json!({"type": "reject"})).expect(204);
+    assert_eq!(service.show(&path)["type"], "reject");
+    service.delete(&format!("/rules/{new_first}")).expect(204);
+    assert_eq!(order(), [last, second, first]);
+    assert_eq!(service.show("/rules"), service.show(&rules));
+    assert_eq!(service.show("/rules?tenant_id=t2"), json!([]));
+}
+
+/// What is wrong is told all at once, each by its name.
+#[test]
+fn what_a_rule_cannot_have_is_refused_by_its_name() {
+    let (service, rules) = start();
+    let other = service.chain("other");
+    let post = |rule: Value| -> Answer { service.post(&rules, rule) };
+    let target = json!([{"addressFrom": "10.0.0.5", "addressTo": "10.0.0.5"}]);
+    for (rule, properties) in [
+        (json!({}), &["type"][..]),
+        (json!({"type": "allow"}), &["type"]),
+        (
+            json!({"type": "trace", "requestId": NOBODY}),
+            &["requestId", "type"],
+        ),
+        (
+            json!({"type": "l2_transform", "popVlan": true, "pushVlan": 7, "targetPort": NOBODY}),
+            &["popVlan", "pushVlan", "targetPort", "type"],
+        ),
+        (json!({"type": "redirect"}), &["type"]),
+        (
+            json!({"type": "drop", "traversedDevice": NOBODY}),
+            &["traversedDevice"],
+        ),
+        (
+            json!({"type": "drop", "icmpDataSrcIpAddress": "10.0.0.1", "icmpDataDstIpAddress": "10.0.0.2"}),
+            &["icmpDataSrcIpAddress", "icmpDataDstIpAddress"],
+        ),
+        (
+            json!({"type": "drop", "matchNwDstRewritten": true}),
+            &["matchNwDstRewritten"],
+        ),
+        (json!({"type": "drop", "meterName": "m"}), &["meterName"]),
+        (
+            json!({"type": "drop", "properties": {"OS_FLOATING_IP": NOBODY}}),
+            &["properties"],
+        ),
+        (json!({"type": "jump"}), &["jumpChainId"]),
+        (
+            json!({"type": "drop", "jumpChainId": NOBODY}),
+            &["jumpChainId"],
+        ),
+        (
+            json!({"type": "drop", "natTargets": target, "flowAction": "accept"}),
+            &["natTargets", "flowAction"],
+        ),
+        (
+            json!({"type": "dnat", "natTargets": target}),
+            &["flowAction"],
+        ),
+        (
+            json!({"type": "dnat", "natTargets": target, "flowAction": "drop"}),
+            &["flowAction"],
+        ),
+        (
+            json!({"type": "dnat", "flowAction": "accept"}),
+            &["natTargets"],
+        ),
+        (
+            json!({"type": "rev_dnat", "flowAction": "accept", "natTargets": target}),
+            &["natTargets"],
+        ),
+        (
+            json!({"type": "snat", "flowAction": "accept", "natTargets": [{"addressFrom": "10.0.0.5", "portFrom": 0, "portTo": 9}]}),
+            &["natTargets[0].portFrom"],
+        ),
+        (
+            json!({"type": "snat", "flowAction": "accept", "natTargets": [{"addressFrom": "10.0.0.5", "addressTo": "2001:db8::1"}]}),
+            &["natTargets"],
+        ),
+        (
+            json!({"type": "snat", "flowAction": "accept", "natTargets": [{}]}),
+            &["natTargets[0].addressFrom"],
+        ),
+        (
+            json!({"type": "drop", "chainId": id_of(&other)}),
+            &["chainId"],
+        ),
+        (json!({"type": "drop", "nwSrcLength": 8}), &["nwSrcAddress"]),
+        (
+            json!({"type": "drop", "nwSrcAddress": "10.0.0.0", "nwSrcLength": 33, "nwDstAddress": "::", "nwDstLength": 129}),
+            &["nwSrcLength", "nwDstLength"],
+        ),
+        (
+            json!({"type": "drop", "nwSrcAddress": "10.0.0.0/8"}),
+            &["nwSrcAddress"],
+        ),
+        (
+            json!({"type": "drop", "nwSrcAddress": "10.0.0.1", "nwDstAddress": "2001:db8::1"}),
+            &["nwSrcAddress"],
+        ),
+        (
+            json!({"type": "drop", "tpDst": {"start": 9, "end": 8}}),
+            &["tpDst"],
+        ),
+        (
+            json!({"type": "drop", "tpSrc": {"start": 65536}}),
+            &["tpSrc.start"],
+        ),
+        (json!({"type": "drop", "dlType": 1535}), &["dlType"]),
+        (json!({"type": "drop", "dlType": "x"}), &["dlType"]),
+        (json!({"type": "drop", "nwProto": 256}), &["nwProto"]),
+        (json!({"type": "drop", "vlan": 4095}), &["vlan"]),
+        (json!({"type": "drop", "vlan": 0}), &["vlan"]),
+        (
+            json!({"type": "drop", "vlan": 7, "noVlan": true}),
+            &["vlan"],
+        ),
+        (
+            json!({"type": "drop", "dlSrcMask": "ffff.ffff.ffff"}),
+            &["dlSrc"],
+        ),
+        (
+            json!({"type": "drop", "dlDst": "02:00:00:00:00:01", "dlDstMask": "ffff"}),
+            &["dlDstMask"],
+        ),
+        (
+            json!({"type": "drop", "portGroup": NOBODY, "ipAddrGroupSrc": NOBODY}),
+            &["portGroup", "ipAddrGroupSrc"],
+        ),
+        (json!({"type": "drop", "log": "a\u{7}b"}), &["log"]),
+        (
+            json!({"type": "drop", "matchReturnFlow": "yes"}),
+            &["matchReturnFlow"],
+        ),
+    ] {
+        let answer = post(rule.clone());
+        assert_eq!(answer.status, 400, "{rule}: {answer:?}");
+        let message = answer.violates(400, properties);
+        assert!(
+            !message.contains("condition") && !message.contains("action."),
+            "{message}"
+        );
+    }
+    assert_eq!(service.show(&rules), json!([]));
+    // What asks for nothing is no such wish: other servers show these.
+    let echoed = json!({"type": "drop", "traversedDevice": null, "invTraversedDevice": false, "meterName": null,
+                        "matchNwDstRewritten": false, "icmpDataSrcIpAddress": null, "icmpDataSrcIpLength": 0,
+                        "popVlan": false, "pushVlan": 0, "properties": {}, "nwSrcLength": 0, "action": "DROP"});
+    post(echoed).expect(201);
+}
+
+#[test]
+fn a_group_that_a_rule_tests_stays_and_the_rule_is_named() {
+    let (service, rules) = start();
+    for (groups, field) in [
+        ("/port_groups", "inPortGroup"),
+        ("/ip_addr_groups", "ipAddrGroupDst"),
+    ] {
+        let group = service.create(groups, json!({"name": "g"}));
+        let mut rule = json!({"type": "drop"});
+        rule[field] = json!(id_of(&group));
+        let rule = service.create(&rules, rule);
+        let summary = service.show(&rule)["summary"].clone();
+        assert!(summary.as_str().unwrap().ends_with("group g"), "{summary}");
+        let message = service.delete(&group).violates(409, &["id"]);
+        assert!(message.contains(id_of(&rule)), "{message}");
+        service.delete(&rule).expect(204);
+        service.delete(&group).expect(204);
+    }
+}
