@@ -48,6 +48,33 @@ pub fn dhcp_host(rest: &Rest, network: &Network, mac: &str, address: &str) -> Re
         .map(drop)
 }
 
+/// Makes a chain with these rules, in this order; the ids of both.
+pub fn chain(rest: &Rest, name: &str, rules: &[Value]) -> Result<(String, Vec<String>)> {
+    let chain = rest.create("/chains", &json!({ "name": name, "tenantId": "demo" }))?;
+    let chain = id_of(&chain)?;
+    let mut ids = Vec::new();
+    for (rule, position) in rules.iter().zip(1..) {
+        ids.push(self::rule(rest, &chain, position, rule)?);
+    }
+    Ok((chain, ids))
+}
+
+/// Puts a rule at a place of a chain, from 1 on; its id.
+pub fn rule(rest: &Rest, chain: &str, position: usize, rule: &Value) -> Result<String> {
+    let mut body = rule.clone();
+    body["position"] = json!(position);
+    id_of(&rest.create(&format!("/chains/{chain}/rules"), &body)?)
+}
+
+/// Sets the chains of a port: of what its machine sends, and of what goes there.
+pub fn filter(rest: &Rest, port: &str, inbound: &str, outbound: &str) -> Result<()> {
+    let path = format!("/ports/{port}");
+    let mut body = rest.get(&path)?;
+    body["inboundFilterId"] = json!(inbound);
+    body["outboundFilterId"] = json!(outbound);
+    rest.update(&path, &body)
+}
+
 /// The `id` of an object of the API.
 pub fn id_of(object: &Value) -> Result<String> {
     Ok(object

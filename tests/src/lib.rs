@@ -12,6 +12,7 @@ pub mod bench;
 pub mod cloud;
 pub mod command;
 pub mod demo;
+pub mod frames;
 pub mod host;
 pub mod netlink;
 pub mod packages;

@@ -12,6 +12,7 @@ mod captures;
 mod change;
 mod dhcp;
 mod forwarding;
+mod groups;
 mod restart;
 mod survival;
 mod watching;
