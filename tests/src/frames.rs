@@ -173,3 +173,16 @@ pub fn is(bytes: &[u8], family: Family, from: &Station, to: &Station, carries: C
         _ => false,
     }
 }
+
+/// The Internet checksum (RFC 1071) of an even number of bytes.
+pub fn checksum(bytes: &[u8]) -> u16 {
+    let words = bytes.chunks_exact(2).map(|pair| match pair {
+        &[high, low] => u32::from(u16::from_be_bytes([high, low])),
+        _ => 0,
+    });
+    let mut sum: u32 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !u16::try_from(sum).unwrap_or_default()
+}

@@ -12,6 +12,7 @@ pub mod bench;
 pub mod cloud;
 pub mod command;
 pub mod demo;
+pub mod dhcp;
 pub mod frames;
 pub mod host;
 pub mod netlink;

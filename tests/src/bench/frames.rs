@@ -43,7 +43,7 @@ impl Datagram {
         self.0[36..38].copy_from_slice(&to.to_be_bytes());
         self.0[PAYLOAD + 8..].copy_from_slice(&number.to_be_bytes());
         self.0[24..26].fill(0);
-        let sum = checksum(&self.0[14..34]);
+        let sum = crate::frames::checksum(&self.0[14..34]);
         self.0[24..26].copy_from_slice(&sum.to_be_bytes());
     }
 
@@ -57,19 +57,6 @@ impl Datagram {
 pub(super) fn number(frame: &[u8]) -> Option<u64> {
     let payload = frame.get(PAYLOAD..)?.strip_prefix(MARK)?;
     Some(u64::from_be_bytes(*payload.first_chunk()?))
-}
-
-/// RFC 1071, of an even number of bytes.
-pub(super) fn checksum(bytes: &[u8]) -> u16 {
-    let words = bytes.chunks_exact(2).map(|pair| match pair {
-        &[high, low] => u32::from(u16::from_be_bytes([high, low])),
-        _ => 0,
-    });
-    let mut sum: u32 = words.sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !u16::try_from(sum).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use weft_flow::present::{ethertype, protocol};
 use weft_flow::{Action, Field, FlowKey};
-use weft_flowsim::{Conversation, Learned, Outcome, Probe, Scratch, Time, simulate};
+use weft_flowsim::{Conversation, Learned, Outcome, Probe, Reason, Scratch, Time, simulate};
 use weft_ovs::conntrack::{Entry, Part, Tuple};
 use weft_topology::Snapshot;
 
@@ -52,17 +52,23 @@ pub(super) fn judge(
     Judgement::Stays
 }
 
-/// A packet that passes enters its connection in this zone, unless no rule asks for connections any more.
+/// A packet that passes enters its connection in this zone, unless no rule asks for connections any more. One that
+/// goes nowhere for another reason than a rule (its destination is not here, or not yet) is not denied.
 fn of_outcome(outcome: &Outcome, zone: u16) -> Judgement {
-    if !outcome.missing.is_empty() {
-        return Judgement::Stays;
-    }
     let enters = |action: &Action| matches!(action, Action::Ct(ct) if ct.commit && ct.zone == zone);
-    let passes = !outcome.reason.is_drop() && outcome.punt().is_none();
-    let is_entered = outcome.conversation.is_none() || outcome.actions.iter().any(enters);
-    match passes && is_entered {
-        true => Judgement::Stays,
-        false => Judgement::Denied,
+    let is_denied = match outcome.reason {
+        Reason::Filtered(_)
+        | Reason::Rejected(_)
+        | Reason::FilteredEverywhere(_)
+        | Reason::Security(..)
+        | Reason::NoSuchChain(_)
+        | Reason::ChainTooLong(_) => true,
+        // A flood that leaves by others, and not there.
+        _ => outcome.conversation.is_some() && !outcome.actions.iter().any(enters),
+    };
+    match is_denied {
+        true => Judgement::Denied,
+        false => Judgement::Stays,
     }
 }
 

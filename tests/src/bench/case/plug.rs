@@ -13,13 +13,13 @@ use weft_vif_driver::agent::{Asked, ask};
 use weft_vif_driver::tap::{self, TapOptions};
 use weft_wire::control::Verb;
 
-use crate::bench::dhcp;
 use crate::bench::pair::{fresh_netns, in_netns};
 use crate::bench::report::Report;
 use crate::bench::subject::{Masks, Ovs};
 use crate::cloud;
 use crate::command::run as run_command;
 use crate::demo::report::say;
+use crate::dhcp;
 use crate::peer::Peer;
 use crate::site::Site;
 

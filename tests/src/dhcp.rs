@@ -17,7 +17,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Asks for an address until it is acknowledged.
-pub(super) fn lease(peer: &mut Peer) -> Result<Ipv4Addr> {
+pub fn lease(peer: &mut Peer) -> Result<Ipv4Addr> {
     let offer = ask(peer, MessageType::Offer, |discover| {
         discover
             .opts_mut()
@@ -77,7 +77,7 @@ fn frame(mac: [u8; 6], payload: &[u8]) -> Vec<u8> {
     header.extend([0, 0, 0, 0, 64, 17, 0, 0]);
     header.extend([0; 4]);
     header.extend([255; 4]);
-    let sum = super::frames::checksum(&header).to_be_bytes();
+    let sum = crate::frames::checksum(&header).to_be_bytes();
     header[10..12].copy_from_slice(&sum);
     let mut frame = vec![255; 6];
     frame.extend(mac);

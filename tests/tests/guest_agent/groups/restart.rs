@@ -1,0 +1,70 @@
+//! Connections and the agent's end: what is established goes on, and what a change denies meanwhile is cut at the start.
+
+use weft_tests::frames::Carries;
+use weft_tests::site::Site;
+
+use super::{FAMILIES, connections, machine, open_rules, passes};
+
+#[test]
+fn connections_live_through_a_sigkill_and_what_was_denied_meanwhile_is_cut() {
+    let mut site = Site::start("groups-restart").unwrap();
+    let network = site.network("blue").unwrap();
+    let mut a = machine(&site, &network, 1, &open_rules());
+    let mut b = machine(&site, &network, 2, &open_rules());
+    site.sync().unwrap();
+    let [(udp, answer), (syn, syn_ack), _] = connections();
+    let data = Carries::Tcp(4_000, 80, "A", 101, 901);
+    let back = Carries::Tcp(80, 4_000, "A", 901, 101);
+    for family in FAMILIES {
+        for (begins, answers) in [(udp, answer), (syn, syn_ack), (data, back)] {
+            assert!(
+                passes(&mut a, &mut b, family, begins),
+                "{family:?} {begins:?}"
+            );
+            assert!(
+                passes(&mut b, &mut a, family, answers),
+                "{family:?} {answers:?}"
+            );
+        }
+    }
+    site.agent.kill();
+    site.agent.start_again().unwrap();
+    site.agent_is_ready().unwrap();
+    site.sync().unwrap();
+    for family in FAMILIES {
+        for (begins, answers) in [(udp, answer), (data, back)] {
+            assert!(
+                passes(&mut b, &mut a, family, answers),
+                "{family:?} {answers:?}"
+            );
+            assert!(
+                passes(&mut a, &mut b, family, begins),
+                "{family:?} {begins:?}"
+            );
+        }
+        // New ones, too.
+        let new = Carries::Udp(4_100, 53);
+        assert!(passes(&mut a, &mut b, family, new), "{family:?} {new:?}");
+    }
+
+    site.agent.kill();
+    for rule in &b.ingress.1[4..6] {
+        let path = format!("/rules/{rule}");
+        site.rest.send("DELETE", &path, None).unwrap();
+    }
+    site.agent.start_again().unwrap();
+    site.agent_is_ready().unwrap();
+    site.sync().unwrap();
+    for family in FAMILIES {
+        for (from_b, from_a) in [(answer, udp), (back, data)] {
+            assert!(
+                !passes(&mut b, &mut a, family, from_b),
+                "{family:?} {from_b:?}"
+            );
+            assert!(
+                !passes(&mut a, &mut b, family, from_a),
+                "{family:?} {from_a:?}"
+            );
+        }
+    }
+}
