@@ -115,22 +115,23 @@ fn a_first_or_later_fragment_alone_never_leaves() {
 }
 
 #[test]
-fn overlapping_fragments_are_dropped_with_their_datagram() {
+fn overlapping_fragments_are_dropped_and_none_of_their_bytes_get_into_a_datagram() {
     for family in [Family::V4, Family::V6] {
         let mut stage = open(family);
         let connection = large(&mut stage, family, None);
-        // The second begins 8 bytes before the first ends.
-        let (whole, mut fragments) = cut(&connection, Originator, 1);
-        let mut second = fragments[1].fragment.unwrap();
-        second.offset -= 8;
-        let end = second.offset + fragments[1].body.len();
-        fragments[1].body = whole.body[second.offset..end].to_vec();
-        fragments[1].fragment = Some(second);
-        assert_eq!(stage.carry([0, 1], &fragments), []);
-        // Nor does what would have been missing complete it.
-        let (_, right) = cut(&connection, Originator, 1);
-        assert_eq!(stage.carry([0, 1], &right[..2]), []);
+        // The second begins 8 bytes before the first ends, and has bytes of its own there.
+        let (whole, right) = cut(&connection, Originator, 1);
+        let mut second = right[1].clone();
+        let mut place = second.fragment.unwrap();
+        place.offset -= 8;
+        second.fragment = Some(place);
+        second.body.fill(0xee);
+        let overlapping = [&[right[0].clone(), second][..], &right[2..]].concat();
+        assert_eq!(stage.carry([0, 1], &overlapping), []);
         assert_eq!(stage.hosts[0].entries(Filter::default()), []);
+        // Those that came after it wait for the rest of theirs.
+        let arrived = stage.carry([0, 1], &right[..2]);
+        assert_eq!(Packet::joined(arrived), Some(whole));
     }
 }
 
@@ -159,7 +160,8 @@ fn a_reassembled_packet_is_lost_unless_it_is_executed_with_its_mru() {
         assert_eq!(upcall.key.get(Field::IpFrag), Some(0));
         assert_eq!(upcall.key.get(Field::TpDst), Some(53));
         assert_eq!(Packet::of_frame(upcall.packet), Some(whole.clone()));
-        assert_eq!(upcall.mru, Some(MTU as u16));
+        let longest = fragments.iter().map(|it| it.bytes().len()).max();
+        assert_eq!(upcall.mru.map(usize::from), longest);
         let actions = parse_actions("ct(commit,zone=1),2").unwrap();
         for (mru, is_lost) in [(None, true), (upcall.mru, false)] {
             let execute = Op::Execute {
