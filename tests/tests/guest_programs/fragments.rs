@@ -5,6 +5,7 @@ use weft_flow::{Field, parse_actions};
 use weft_ovs::conntrack::Filter;
 use weft_ovs::{Datapath, Op, UpcallBuffer};
 
+use super::across::{known, two_zones};
 use super::connection::End::{Originator, Responder};
 use super::connection::What::Next;
 use super::connection::{Connection, End, Family, Speech};
@@ -17,7 +18,7 @@ const BIG: usize = 8_000;
 const MTU: usize = 1_500;
 const FRAGMENTS: usize = 6;
 
-/// A connection of large datagrams from A to B, of which none was sent yet.
+/// A connection of large datagrams from the first machine to the second, of which none was sent yet.
 fn large(stage: &mut Stage, family: Family, port: Option<u16>) -> Connection {
     let connection = stage.connection_to(Speech::Udp, family, [0, 1], port);
     connection.with_payload(BIG)
@@ -93,6 +94,24 @@ fn a_datagram_is_judged_whole_and_leaves_in_fragments_of_the_old_size_in_ipv4() 
 #[test]
 fn a_datagram_is_judged_whole_and_leaves_in_fragments_of_the_old_size_in_ipv6() {
     a_datagram_is_judged_whole_and_leaves_in_fragments_of_the_old_size(Family::V6);
+}
+
+/// The receiver of an original puts it together, commits it and cuts it again in one pass.
+#[test]
+fn a_datagram_in_fragments_crosses_a_tunnel_as_an_original_and_as_a_reply() {
+    for family in [Family::V4, Family::V6] {
+        let mut stage = two_zones(family, Policy::Shut);
+        let mut connection = large(&mut stage, family, None);
+        let it = &mut connection;
+        pass(&mut stage, it, Originator, 1, false);
+        assert_eq!(known(&mut stage, it), [true, true]);
+        pass(&mut stage, it, Responder, 2, true);
+        stage.hosts[0].forget(1, it);
+        let (_, fragments) = cut(it, Responder, 3);
+        assert_eq!(stage.carry([1, 0], &fragments), []);
+        pass(&mut stage, it, Originator, 4, true);
+        pass(&mut stage, it, Responder, 5, false);
+    }
 }
 
 #[test]
