@@ -5,6 +5,7 @@
 //! for what must not come. A packet that no flow is for fails the test: a drop is a flow that says so.
 
 use std::net::IpAddr;
+use std::slice::from_ref;
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -173,7 +174,7 @@ impl Stage {
     fn try_send(&mut self, connection: &mut Connection, by: End, what: What) -> Option<Packet> {
         let packet = connection.packet(by, what);
         let [me, peer] = by.and_peer().map(|end| connection.machines[end]);
-        let mut arrived = self.carry([me, peer], &[packet.clone()]);
+        let mut arrived = self.carry([me, peer], from_ref(&packet));
         assert!(arrived.len() <= 1, "it came more than once: {arrived:?}");
         let arrived = arrived.pop()?;
         assert_eq!(arrived, packet, "it was changed");
