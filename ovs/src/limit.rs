@@ -9,7 +9,8 @@ use crate::error::Error;
 /// stay when the datapath goes.
 ///
 /// A packet that would commit one connection too many is dropped where it commits; connections that are there
-/// stay. The kernel counts a zone's connections only while it has a limit, from those on that are committed then.
+/// stay. The kernel counts a zone's connections only while it has a limit, from those on that are committed then; and
+/// for some milliseconds the connection that it has just refused.
 pub trait ConnectionLimits {
     /// Sets a limit; none: as many as the table has room for.
     fn set_limit(&mut self, of: Limited, limit: Option<NonZeroU32>) -> Result<(), Error>;

@@ -13,7 +13,7 @@ const A: usize = 0;
 const C: usize = 1;
 
 /// A has zone 1 on port 1 of the first host, C zone 3 on port 3 of the second.
-fn two_zones(family: Family, c_may_begin: Policy) -> Stage {
+pub(crate) fn two_zones(family: Family, c_may_begin: Policy) -> Stage {
     let mut stage = Stage::two_hosts();
     let mut first = Flows::default();
     first.sender(family, (1, 1, 1), (2, 3, 1), Policy::Open);
@@ -26,7 +26,7 @@ fn two_zones(family: Family, c_may_begin: Policy) -> Stage {
     stage
 }
 
-fn known(stage: &mut Stage, connection: &Connection) -> [bool; 2] {
+pub(crate) fn known(stage: &mut Stage, connection: &Connection) -> [bool; 2] {
     [(0, 1), (1, 3)].map(|(host, zone)| stage.hosts[host].knows(zone, connection))
 }
 

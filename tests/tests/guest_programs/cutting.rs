@@ -1,6 +1,6 @@
 //! A rule is taken away while connections go on that it had admitted.
 
-use weft_ovs::conntrack::{Bits, Conntrack, Filter, Outcome};
+use weft_ovs::conntrack::{Bits, Filter, Outcome};
 
 use super::connection::End::{Originator, Responder};
 use super::connection::What::{Next, PortUnreachable};

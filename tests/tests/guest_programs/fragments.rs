@@ -5,6 +5,7 @@ use weft_flow::{Field, parse_actions};
 use weft_ovs::conntrack::Filter;
 use weft_ovs::{Datapath, Op, UpcallBuffer};
 
+use super::across::{known, two_zones};
 use super::connection::End::{Originator, Responder};
 use super::connection::What::Next;
 use super::connection::{Connection, End, Family, Speech};
@@ -17,7 +18,7 @@ const BIG: usize = 8_000;
 const MTU: usize = 1_500;
 const FRAGMENTS: usize = 6;
 
-/// A connection of large datagrams from A to B, of which none was sent yet.
+/// A connection of large datagrams from the first machine to the second, of which none was sent yet.
 fn large(stage: &mut Stage, family: Family, port: Option<u16>) -> Connection {
     let connection = stage.connection_to(Speech::Udp, family, [0, 1], port);
     connection.with_payload(BIG)
@@ -95,6 +96,24 @@ fn a_datagram_is_judged_whole_and_leaves_in_fragments_of_the_old_size_in_ipv6() 
     a_datagram_is_judged_whole_and_leaves_in_fragments_of_the_old_size(Family::V6);
 }
 
+/// The receiver of an original puts it together, commits it and cuts it again in one pass.
+#[test]
+fn a_datagram_in_fragments_crosses_a_tunnel_as_an_original_and_as_a_reply() {
+    for family in [Family::V4, Family::V6] {
+        let mut stage = two_zones(family, Policy::Shut);
+        let mut connection = large(&mut stage, family, None);
+        let it = &mut connection;
+        pass(&mut stage, it, Originator, 1, false);
+        assert_eq!(known(&mut stage, it), [true, true]);
+        pass(&mut stage, it, Responder, 2, true);
+        stage.hosts[0].forget(1, it);
+        let (_, fragments) = cut(it, Responder, 3);
+        assert_eq!(stage.carry([1, 0], &fragments), []);
+        pass(&mut stage, it, Originator, 4, true);
+        pass(&mut stage, it, Responder, 5, false);
+    }
+}
+
 #[test]
 fn a_first_or_later_fragment_alone_never_leaves() {
     for family in [Family::V4, Family::V6] {
@@ -115,22 +134,23 @@ fn a_first_or_later_fragment_alone_never_leaves() {
 }
 
 #[test]
-fn overlapping_fragments_are_dropped_with_their_datagram() {
+fn overlapping_fragments_are_dropped_and_none_of_their_bytes_get_into_a_datagram() {
     for family in [Family::V4, Family::V6] {
         let mut stage = open(family);
         let connection = large(&mut stage, family, None);
-        // The second begins 8 bytes before the first ends.
-        let (whole, mut fragments) = cut(&connection, Originator, 1);
-        let mut second = fragments[1].fragment.unwrap();
-        second.offset -= 8;
-        let end = second.offset + fragments[1].body.len();
-        fragments[1].body = whole.body[second.offset..end].to_vec();
-        fragments[1].fragment = Some(second);
-        assert_eq!(stage.carry([0, 1], &fragments), []);
-        // Nor does what would have been missing complete it.
-        let (_, right) = cut(&connection, Originator, 1);
-        assert_eq!(stage.carry([0, 1], &right[..2]), []);
+        // The second begins 8 bytes before the first ends, and has bytes of its own there.
+        let (whole, right) = cut(&connection, Originator, 1);
+        let mut second = right[1].clone();
+        let mut place = second.fragment.unwrap();
+        place.offset -= 8;
+        second.fragment = Some(place);
+        second.body.fill(0xee);
+        let overlapping = [&[right[0].clone(), second][..], &right[2..]].concat();
+        assert_eq!(stage.carry([0, 1], &overlapping), []);
         assert_eq!(stage.hosts[0].entries(Filter::default()), []);
+        // Those that came after it wait for the rest of theirs.
+        let arrived = stage.carry([0, 1], &right[..2]);
+        assert_eq!(Packet::joined(arrived), Some(whole));
     }
 }
 
@@ -159,7 +179,8 @@ fn a_reassembled_packet_is_lost_unless_it_is_executed_with_its_mru() {
         assert_eq!(upcall.key.get(Field::IpFrag), Some(0));
         assert_eq!(upcall.key.get(Field::TpDst), Some(53));
         assert_eq!(Packet::of_frame(upcall.packet), Some(whole.clone()));
-        assert_eq!(upcall.mru, Some(MTU as u16));
+        let longest = fragments.iter().map(|it| it.bytes().len()).max();
+        assert_eq!(upcall.mru.map(usize::from), longest);
         let actions = parse_actions("ct(commit,zone=1),2").unwrap();
         for (mru, is_lost) in [(None, true), (upcall.mru, false)] {
             let execute = Op::Execute {

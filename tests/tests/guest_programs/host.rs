@@ -99,6 +99,14 @@ impl Host {
         }
     }
 
+    /// Takes a flow away that was put.
+    #[track_caller]
+    pub(crate) fn remove(&mut self, matches: &str) {
+        let (key, mask) = parse_flow(matches).unwrap();
+        let ufid = Ufid::of(&key, &mask);
+        self.apply(Op::Delete { ufid }, matches);
+    }
+
     #[track_caller]
     fn apply(&mut self, op: Op<'_>, about: &str) {
         let mut results = Vec::new();

@@ -12,6 +12,7 @@
 
 mod across;
 mod connection;
+mod crossing;
 mod cutting;
 mod fragments;
 mod healing;

@@ -1,6 +1,7 @@
 //! Neighbour discovery and listener reports (RFC 4861, RFC 2710, RFC 3810).
 
 use std::net::IpAddr;
+use std::slice::from_ref;
 
 use weft_ovs::conntrack::Filter;
 
@@ -29,7 +30,7 @@ fn neighbour_discovery_and_listener_reports_pass_a_shut_group_and_are_never_trac
     for kind in TYPES {
         for ends in [[0, 1], [1, 0]] {
             let message = message(&stage, ends, kind);
-            let arrived = stage.carry(ends, &[message.clone()]);
+            let arrived = stage.carry(ends, from_ref(&message));
             assert_eq!(arrived, [message], "type {kind}");
         }
     }
@@ -55,7 +56,7 @@ fn connection_tracking_would_call_each_of_them_invalid() {
     stage.hosts[0].put(&flows);
     for kind in TYPES {
         let message = message(&stage, [0, 1], kind);
-        let arrived = stage.carry([0, 1], &[message.clone()]);
+        let arrived = stage.carry([0, 1], from_ref(&message));
         assert_eq!(arrived, [message], "type {kind}");
     }
     assert_eq!(stage.hosts[0].packets(&invalid), TYPES.len() as u64);

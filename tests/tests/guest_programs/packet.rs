@@ -102,11 +102,6 @@ impl Packet {
         Self::new(addresses, protocol, body, 2)
     }
 
-    /// Source and destination port, or the first bytes of another header.
-    pub(crate) fn ports(&self) -> [u16; 2] {
-        [0, 2].map(|at| u16::from_be_bytes([self.body[at], self.body[at + 1]]))
-    }
-
     /// Cut so that none is longer than `mtu` with its IP header.
     pub(crate) fn fragments(&self, mtu: usize, id: u32) -> Vec<Self> {
         let headers = if self.source.is_ipv4() { 20 } else { 48 };

@@ -5,6 +5,7 @@
 //! for what must not come. A packet that no flow is for fails the test: a drop is a flow that says so.
 
 use std::net::IpAddr;
+use std::slice::from_ref;
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -173,7 +174,7 @@ impl Stage {
     fn try_send(&mut self, connection: &mut Connection, by: End, what: What) -> Option<Packet> {
         let packet = connection.packet(by, what);
         let [me, peer] = by.and_peer().map(|end| connection.machines[end]);
-        let mut arrived = self.carry([me, peer], &[packet.clone()]);
+        let mut arrived = self.carry([me, peer], from_ref(&packet));
         assert!(arrived.len() <= 1, "it came more than once: {arrived:?}");
         let arrived = arrived.pop()?;
         assert_eq!(arrived, packet, "it was changed");
@@ -194,20 +195,25 @@ impl Stage {
     #[track_caller]
     pub(crate) fn carry(&mut self, ends: [usize; 2], packets: &[Packet]) -> Vec<Packet> {
         let [from, to] = ends;
-        let to_mac = self.machines[to].peer.mac;
         for machine in &mut self.machines {
             machine.peer.drain();
         }
-        let sender = &mut self.machines[from].peer;
         for packet in packets {
-            let ether_type = if packet.source.is_ipv4() {
-                0x0800
-            } else {
-                0x86dd
-            };
-            sender.send(to_mac, ether_type, &packet.bytes()).unwrap();
+            let frame = self.frame([from, to], packet);
+            self.machines[from].peer.send_raw(&frame).unwrap();
         }
         self.collect(ends)
+    }
+
+    /// A packet in a frame from one machine to another.
+    pub(crate) fn frame(&self, [from, to]: [usize; 2], packet: &Packet) -> Vec<u8> {
+        let [from, to] = [from, to].map(|machine| self.machines[machine].peer.mac.octets());
+        let kind: u16 = if packet.source.is_ipv4() {
+            0x0800
+        } else {
+            0x86dd
+        };
+        [&to[..], &from, &kind.to_be_bytes(), &packet.bytes()].concat()
     }
 
     /// Gives what has arrived at the second machine, after a marker from the first.

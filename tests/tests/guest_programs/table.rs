@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use weft_flow::attr::PutAttr;
-use weft_ovs::conntrack::{Bits, Conntrack, Entry, Filter, Outcome, TcpState, Traffic};
+use weft_ovs::conntrack::{Bits, Entry, Filter, Outcome, TcpState, Traffic};
 
 use super::connection::End::{Originator, Responder};
 use super::connection::What::{Fin, Next};
@@ -85,7 +85,7 @@ fn a_deletion_without_a_tuple_takes_all_on_6_1_and_the_zone_on_6_12() {
 
 #[test]
 fn a_deletion_by_tuple_leaves_all_others_of_a_long_table() {
-    const COUNT: usize = 600;
+    const COUNT: usize = 250;
     let (mut stage, connections) = connections(COUNT);
     let host = &mut stage.hosts[0];
     let before = host.entries(Filter::default());
@@ -136,7 +136,8 @@ fn an_entry_shows_tcps_state_its_time_and_what_it_counts() {
     let entry = stage.hosts[0].entry(1, it).unwrap();
     assert_eq!(entry.tcp_state, Some(TcpState::Established));
     assert!(entry.status.has_seen_reply() && entry.status.is_assured());
-    assert!(entry.timeout.unwrap() > Duration::from_secs(3_600));
+    // Five days, or five minutes while data wait for their acknowledgement.
+    assert!(entry.timeout.unwrap() > Duration::from_secs(200));
     let counters = entry.counters.unwrap();
     assert_eq!(
         counters.original,

@@ -107,10 +107,8 @@ fn plug_all(site: &Site, network: &Network, numbers: Range<usize>) -> Result<()>
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
-        let ended = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
-        ended
-            .map(|ended| ended.unwrap_or_else(|_| bail!("a thread that plugs panicked")))
-            .collect()
+        let mut ended = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
+        ended.try_for_each(|ended| ended.unwrap_or_else(|_| bail!("a thread that plugs panicked")))
     })
 }
 
