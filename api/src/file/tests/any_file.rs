@@ -116,6 +116,7 @@ prop_compose! {
                 Some((Ipv4Net::new(Ipv4Addr::new(10, 0, net, 0), 24).unwrap(), subnet?))
             }).collect(),
             port,
+            ..BridgeEntry::default()
         }
     }
 }
@@ -184,7 +185,8 @@ proptest! {
         let model = after(&model, planned);
         for name in [None, Some("f")] {
             let Ok(shown) = export(&model, name, false) else {
-                prop_assert!(named == TopologyFile { name: Some("f".to_owned()), ..TopologyFile::default() });
+                let empty = TopologyFile { name: Some("f".to_owned()), ..TopologyFile::default() };
+                prop_assert_eq!(&named, &empty);
                 continue;
             };
             let shown = through_text(&shown.file);
