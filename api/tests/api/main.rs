@@ -23,6 +23,7 @@ mod port_security;
 mod ports;
 mod root;
 mod rules;
+mod rules_refused;
 mod service;
 mod slow;
 mod start;
