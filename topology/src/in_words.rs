@@ -20,7 +20,7 @@ impl Rule {
         let mut words = action(&self.action, name);
         let packets = packets(&self.condition, default, name);
         let is_jump = matches!(self.action, RuleAction::Jump { .. });
-        if is_jump && !(packets.is_empty() && !self.condition.invert) {
+        if is_jump && (self.condition.invert || !packets.is_empty()) {
             words.push_str(" for");
         }
         match (packets.is_empty(), self.condition.invert) {
@@ -146,13 +146,12 @@ fn packets(of: &Condition, default: FragmentPolicy, name: NameOf) -> String {
         });
     }
     words.test("with TOS", of.tos, |tos| format!("{tos:#04x}"));
-    let named = |id: ObjectId| name(id);
     if let Some(test) = &of.in_ports {
-        let ports = test.value.iter().map(|port| named((*port).into()));
+        let ports = test.value.iter().map(|port| name((*port).into()));
         words.set("in by port", ports.collect(), test.invert);
     }
     if let Some(test) = &of.out_ports {
-        let ports = test.value.iter().map(|port| named((*port).into()));
+        let ports = test.value.iter().map(|port| name((*port).into()));
         words.set("out by port", ports.collect(), test.invert);
     }
     let group = |id: ObjectId| format!("of group {}", name(id));

@@ -163,7 +163,7 @@ fn a_rule_reads_as_a_sentence() {
 
 fn reads_back<T: FromStr<Err: Debug> + Display + PartialEq + Debug>(text: &str, value: T) {
     assert_eq!(value.to_string(), text);
-    assert_eq!(text.parse::<T>().unwrap(), value);
+    assert_eq!(text.parse::<T>().expect("reads as it is written"), value);
 }
 
 #[test]

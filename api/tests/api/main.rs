@@ -1,5 +1,6 @@
 //! The service as clients see it: the real program, real HTTP, a store in a folder of the test's own.
 
+#![recursion_limit = "256"] // a rule has many fields
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod after_ten_seconds;
@@ -22,6 +23,7 @@ mod port_security;
 mod ports;
 mod root;
 mod rules;
+mod rules_refused;
 mod service;
 mod slow;
 mod start;

@@ -15,7 +15,7 @@ use weft_topology::id::{
 };
 use weft_topology::port::{Binding, Port, PortDevice};
 use weft_topology::router::{NextHop, Route, Router};
-use weft_topology::{Change, MacAddr, Object, Topology, Violation};
+use weft_topology::{Change, MacAddr, Object, Problem, Topology, Violation};
 
 pub(crate) fn bridge_id(n: u128) -> BridgeId {
     BridgeId(Uuid::from_u128(n))
@@ -217,4 +217,21 @@ pub(crate) fn refused(topology: &Topology, changes: Vec<Change>) -> Vec<Violatio
         Err(error) => error.0,
         Ok(_) => panic!("the transaction was accepted"),
     }
+}
+
+/// The only thing that is wrong with an object.
+pub(crate) fn problem(object: impl Into<Object>, field: &str) -> Problem {
+    let violations = object.into().check();
+    assert_eq!(violations.len(), 1, "{violations:?}");
+    assert_eq!(violations[0].field, field);
+    violations[0].problem.clone()
+}
+
+pub(crate) fn is_fine(object: impl Into<Object>) -> bool {
+    object.into().check().is_empty()
+}
+
+pub(crate) fn changed<T>(mut object: T, change: impl FnOnce(&mut T)) -> T {
+    change(&mut object);
+    object
 }

@@ -116,6 +116,7 @@ prop_compose! {
                 Some((Ipv4Net::new(Ipv4Addr::new(10, 0, net, 0), 24).unwrap(), subnet?))
             }).collect(),
             port,
+            ..BridgeEntry::default()
         }
     }
 }
@@ -149,6 +150,16 @@ fn through_text(file: &TopologyFile) -> TopologyFile {
     toml::from_str(&toml::to_string_pretty(file).unwrap()).unwrap()
 }
 
+/// Two objects were given one id, which shrinking does: of two files, or of two bridges or chains.
+fn is_about_ids(refused: &str) -> bool {
+    let words = [
+        "is managed by the file",
+        "is the same object",
+        "cannot move",
+    ];
+    words.iter().any(|word| refused.contains(word))
+}
+
 /// Fewer cases than usual, unless many are asked for: each is a network.
 fn config() -> ProptestConfig {
     match std::env::var_os("PROPTEST_CASES") {
@@ -165,9 +176,13 @@ proptest! {
     ) {
         let (model, _) = applied(&Model::default(), &other);
         for file in [&first, &second, &first] {
-            let Ok(Plan { planned, .. }) = plan(&model, file, &absent) else {
-                // The nameless file has an object of the same id.
-                return Ok(());
+            let planned = match plan(&model, file, &absent) {
+                Ok(Plan { planned, .. }) => planned,
+                Err(refused) => {
+                    let refused = refused.to_string();
+                    prop_assert!(is_about_ids(&refused), "{}", refused);
+                    return Ok(());
+                }
             };
             let model = after(&model, planned);
             prop_assert_eq!(differences(&model, file), Vec::new());
@@ -180,11 +195,19 @@ proptest! {
         named in any_file(Some("f")), other in any_file(None),
     ) {
         let (model, _) = applied(&Model::default(), &other);
-        let Ok(Plan { planned, .. }) = plan(&model, &named, &absent) else { return Ok(()) };
+        let planned = match plan(&model, &named, &absent) {
+            Ok(Plan { planned, .. }) => planned,
+            Err(refused) => {
+                let refused = refused.to_string();
+                prop_assert!(is_about_ids(&refused), "{}", refused);
+                return Ok(());
+            }
+        };
         let model = after(&model, planned);
         for name in [None, Some("f")] {
             let Ok(shown) = export(&model, name, false) else {
-                prop_assert!(named == TopologyFile { name: Some("f".to_owned()), ..TopologyFile::default() });
+                let empty = TopologyFile { name: Some("f".to_owned()), ..TopologyFile::default() };
+                prop_assert_eq!(&named, &empty);
                 continue;
             };
             let shown = through_text(&shown.file);
