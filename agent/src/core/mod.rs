@@ -30,7 +30,7 @@ mod watch;
 
 pub use datapath::Reopen;
 pub use message::{Answer, Ask, CoreMeasures, Message, Repairs};
-pub use start::{Machine, SNAPSHOT, StartError, Started, start, start_on};
+pub use start::{CONVERSATIONS, Machine, SNAPSHOT, StartError, Started, start, start_on};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

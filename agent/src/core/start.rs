@@ -34,7 +34,7 @@ use crate::snapshot::{Builder, Frontier, load};
 /// The file of the snapshot in the state directory.
 pub const SNAPSHOT: &str = "snapshot.json";
 /// File of conversations, below the run directory.
-const CONVERSATIONS: &str = "conversations";
+pub const CONVERSATIONS: &str = "conversations";
 
 /// What runs.
 #[derive(Debug)]

@@ -1,13 +1,14 @@
 //! The workers together: started, told, asked and stopped by the control side.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use weft_ovs::Datapath;
+use weft_ovs::{Datapath, Limited};
 use weft_topology::id::PortId;
 use weft_topology::{Snapshot, Tag};
 
@@ -33,6 +34,8 @@ pub(super) struct Workers {
     pub(super) earlier: BTreeMap<(Option<PortId>, String), u64>,
     /// Flows that a port may have.
     pub(super) flow_limit: usize,
+    /// Connections that a zone may have; 0: as many as there is room for.
+    connection_limit: u32,
     threads: Mutex<Vec<JoinHandle<()>>>,
     sweeper: Mutex<Option<RunningSweeper>>,
 }
@@ -99,6 +102,7 @@ pub(super) fn start_with(
         count,
         earlier: start.accounts.drops,
         flow_limit: settings.flows_per_port,
+        connection_limit: start.limits.connections_per_zone,
         threads: Mutex::new(threads),
         sweeper: Mutex::default(),
     }))
@@ -147,7 +151,22 @@ impl Workers {
         // A worker writes what a message brought before it takes the next one.
         self.ask(there.worker, |_| ());
         if let Some(local) = self.shared.snapshot().local_by_port(port) {
-            self.shared.tell_warden(News::Vacated(local.zone()));
+            let zone = local.zone();
+            if let Err(error) = self.control().clear_limit(Limited::Zone(zone)) {
+                tracing::debug!(%port, zone, %error, "the limit of a zone is left");
+            }
+            self.shared.tell_warden(News::Vacated(zone));
+        }
+    }
+
+    /// Bounds what one port can take of the table of connections.
+    pub(super) fn limit_zone(&self, port: PortId, number: u32) {
+        let Ok(zone) = u16::try_from(number) else {
+            return;
+        };
+        let limit = NonZeroU32::new(self.connection_limit);
+        if let Err(error) = self.control().set_limit(Limited::Zone(zone), limit) {
+            tracing::warn!(%port, zone, %error, "the port's connections are not limited");
         }
     }
 

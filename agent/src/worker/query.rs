@@ -24,8 +24,9 @@ impl Hot for Workers {
         self.place(port)
     }
 
-    fn attached(&self, _port: PortId, _number: u32) {
-        // The snapshot that follows says it, and to all workers.
+    fn attached(&self, port: PortId, number: u32) {
+        // The workers hear of it by the snapshot that follows.
+        self.limit_zone(port, number);
     }
 
     fn detach(&self, port: PortId) {

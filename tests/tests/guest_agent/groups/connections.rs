@@ -1,11 +1,14 @@
 //! Who may begin, who may answer, and what a rule that is taken away cuts.
 
 use serde_json::json;
-use weft_tests::cloud;
-use weft_tests::frames::Carries;
-use weft_tests::site::Site;
+use weft_ovs::conntrack::{Conntrack, Filter};
+use weft_ovs::{Datapath, KernelConntrack, KernelDatapath, OpenMode};
+use weft_tests::command::run;
+use weft_tests::frames::{Carries, Family};
+use weft_tests::site::{DATAPATH, Site};
+use weft_tests::{cloud, wait};
 
-use super::{FAMILIES, connections, machine, open_rules, passes};
+use super::{FAMILIES, LIMIT, connections, machine, open_rules, passes};
 
 #[test]
 fn who_is_let_in_is_answered_and_who_is_not_gets_nothing_through() {
@@ -130,4 +133,55 @@ fn a_rule_that_is_taken_away_cuts_what_it_let_in_although_the_other_may_begin_an
             );
         }
     }
+}
+
+/// Entries in a zone.
+fn entries(zone: u16) -> usize {
+    let datapath = KernelDatapath::open(DATAPATH, OpenMode::Adopt).unwrap();
+    let filter = Filter {
+        zone: Some(zone),
+        ..Filter::default()
+    };
+    let mut count = 0;
+    let mut conntrack = datapath.conntrack().unwrap();
+    conntrack.list(filter, &mut |_| count += 1).unwrap();
+    count
+}
+
+#[test]
+fn a_port_has_so_many_connections_at_most_and_none_is_left_when_it_goes() {
+    let config = "[limits]\nconnections_per_zone = 3\n";
+    let mut site = Site::start_with("groups-limit", config).unwrap();
+    let network = site.network("blue").unwrap();
+    let mut a = machine(&site, &network, 1, &[]);
+    let mut b = machine(&site, &network, 2, &open_rules());
+    site.sync().unwrap();
+    let let_in = (0..8_u16).filter(|n| {
+        let carries = Carries::Udp(5_000 + n, 53);
+        passes(&mut a, &mut b, Family::V4, carries)
+    });
+    assert_eq!(let_in.count(), 3);
+    assert_eq!((entries(1), entries(2)), (3, 3));
+    // Those that are there go on.
+    assert!(passes(&mut b, &mut a, Family::V4, Carries::Udp(53, 5_000)));
+    site.vif(&["unplug", "--interface", "tap-2"]).unwrap();
+    wait::until("the zone to be empty", LIMIT, || entries(2) == 0).unwrap();
+    assert_eq!(entries(1), 3);
+    assert!(site.agent.stop().unwrap().success());
+    let config = site.dir.join("agent.toml");
+    run(&[
+        "weft-agent",
+        "--config",
+        config.to_str().unwrap(),
+        "--purge",
+    ])
+    .unwrap();
+    let mut conntrack = KernelConntrack::open().unwrap();
+    let mut left = 0;
+    conntrack
+        .list(Filter::default(), &mut |entry| {
+            left += usize::from(entry.unwrap().zone == 1)
+        })
+        .unwrap();
+    assert_eq!(left, 0, "a purge leaves connections");
 }
