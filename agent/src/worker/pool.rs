@@ -209,7 +209,6 @@ impl Workers {
             self.shared.send(worker, Message::Rebuilt(datapath.fork()?));
         }
         *lock(&self.control) = datapath;
-        self.shared.tell_warden(News::Rebuilt);
         match swept {
             Some(_) => self.start_sweeper(),
             None => Ok(()),

@@ -32,10 +32,10 @@ pub(super) fn violation(probe: &mut Probe<'_>, own: Own<'_>) -> Option<Violation
     let icmp = icmp_type(probe);
     match icmp {
         Some(ROUTER_ADVERTISEMENT) => return Some(Violation::Router),
-        Some(NEIGHBOUR_SOLICITATION | NEIGHBOUR_ADVERTISEMENT) => {
-            if !speaks_for_itself(probe, own, icmp == Some(NEIGHBOUR_ADVERTISEMENT)) {
-                return Some(Violation::Neighbour);
-            }
+        Some(NEIGHBOUR_SOLICITATION | NEIGHBOUR_ADVERTISEMENT)
+            if !speaks_for_itself(probe, own, icmp == Some(NEIGHBOUR_ADVERTISEMENT)) =>
+        {
+            return Some(Violation::Neighbour);
         }
         _ => {}
     }

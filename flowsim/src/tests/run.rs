@@ -153,9 +153,9 @@ pub(crate) fn key_of_some_pass(
     known: Arrival,
 ) -> Option<FlowKey> {
     let mut key = extract(frame, in_port)?;
-    if frame.len() % 2 == 1 || known.came_in_fragments {
+    if !frame.len().is_multiple_of(2) || known.came_in_fragments {
         // Now and then a zone that is not the ingress port's.
-        let other = 1 + u32::from(frame.len() % 3 == 0);
+        let other = 1 + u32::from(frame.len().is_multiple_of(3));
         let local = snapshot.local_by_number(in_port.div_ceil(other));
         look_up(&mut key, local.map_or(1, |local| local.zone()), known);
     }

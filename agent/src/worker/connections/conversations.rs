@@ -124,7 +124,7 @@ mod tests {
             source: n,
             destination: 0x0200_0000_0002,
             vlan: (0x1005, 0x8100),
-            tos: (n % 2 == 0).then_some(7),
+            tos: n.is_multiple_of(2).then_some(7),
         }
     }
 

@@ -64,7 +64,8 @@ fn of_outcome(outcome: &Outcome, zone: u16) -> Judgement {
         | Reason::NoSuchChain(_)
         | Reason::ChainTooLong(_) => true,
         // A flood that leaves by others, and not there.
-        _ => outcome.conversation.is_some() && !outcome.actions.iter().any(enters),
+        Reason::FloodUnknown(_) => !outcome.actions.iter().any(enters),
+        _ => false,
     };
     match is_denied {
         true => Judgement::Denied,

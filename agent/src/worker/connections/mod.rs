@@ -19,10 +19,12 @@
 //! - *A connection begins while entries are listed*: a new flow let it in.
 //! - *An entry ends, or is another one by then*: it is named by its tuple and zone; a cut of one that the rules
 //!   allow lasts until its next original packet.
-//! - *The agent ends before a cut*: the next run looks at all entries when it starts.
+//! - *The agent ends before a cut*: that one is due is noted in a file of the run directory, with the revision. The next
+//!   run cuts when it has that revision: its snapshot on disk may be older, and would deny what was allowed since.
 
 mod conversations;
 mod judge;
+mod note;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -37,6 +39,7 @@ use weft_topology::{Epoch, Kind, Tag};
 
 use self::conversations::Conversations;
 use self::judge::Judgement;
+use self::note::Note;
 use super::run::Worker;
 use super::shared::Shared;
 use super::tally::Counter;
@@ -57,8 +60,6 @@ pub(super) enum News {
     Passed(Epoch),
     /// A port was let go: nothing of its zone is left.
     Vacated(u16),
-    /// The datapath is another one.
-    Rebuilt,
     /// End the thread.
     Stop,
 }
@@ -73,8 +74,9 @@ pub(super) struct Warden {
     published: VecDeque<(Epoch, bool)>,
     /// Passed, and to be told of when what they deny is cut.
     passed: Vec<Epoch>,
-    /// Whether entries must be looked at.
-    is_due: bool,
+    /// Entries must be looked at, by a snapshot of this revision or a later one.
+    due: Option<u64>,
+    note: Note,
     complained: bool,
 }
 
@@ -96,13 +98,13 @@ impl Warden {
         datapath: &dyn Datapath,
         file: Option<PathBuf>,
     ) -> Result<Self, Error> {
-        let conversations = Conversations::load(file);
+        let note = Note::beside(file.as_deref());
         Ok(Self {
             shared,
             conntrack: datapath.conntrack()?,
-            // An earlier run may have ended before it cut what it should.
-            is_due: !conversations.is_empty(),
-            conversations,
+            due: note.read(),
+            note,
+            conversations: Conversations::load(file),
             scratch: Scratch::new(),
             published: VecDeque::new(),
             passed: Vec::new(),
@@ -113,7 +115,7 @@ impl Warden {
     /// Runs until it is told to stop.
     pub(super) fn run(mut self, news: &Receiver<News>) {
         loop {
-            let waits = self.is_due && !self.passed.is_empty();
+            let waits = !self.passed.is_empty();
             let next = match waits {
                 true => news.recv_timeout(AGAIN),
                 false => news.recv().map_err(RecvTimeoutError::from),
@@ -138,30 +140,40 @@ impl Warden {
     fn take(&mut self, news: News) {
         match news {
             News::Met(conversation) => self.conversations.add(conversation),
-            News::Published(epoch, may_deny) => self.published.push_back((epoch, may_deny)),
+            News::Published(epoch, may_deny) => {
+                if may_deny && !self.conversations.is_empty() {
+                    self.note.write(epoch.revision);
+                }
+                self.published.push_back((epoch, may_deny));
+            }
             News::Passed(epoch) => {
                 let last = self.published.iter().position(|(of, _)| *of == epoch);
                 for (epoch, may_deny) in self.published.drain(..last.map_or(0, |last| last + 1)) {
-                    self.is_due |= may_deny;
+                    if may_deny {
+                        let due = self.due.unwrap_or(epoch.revision);
+                        self.due = Some(due.min(epoch.revision));
+                    }
                     self.passed.push(epoch);
                 }
             }
             News::Vacated(zone) => self.vacate(zone),
-            News::Rebuilt => self.is_due = true,
             News::Stop => {}
         }
     }
 
     /// Cuts what is to be cut, then says which epochs are in force.
     fn settle(&mut self) {
-        if self.passed.is_empty() {
+        let Some(newest) = self.passed.last().map(|epoch| epoch.revision) else {
             return;
-        }
-        if self.is_due {
+        };
+        if self.due.is_some_and(|due| due <= newest) {
             match self.cut() {
                 Ok(()) => {
-                    self.is_due = false;
+                    self.due = None;
                     self.complained = false;
+                    if !self.published.iter().any(|(_, may_deny)| *may_deny) {
+                        self.note.remove();
+                    }
                 }
                 Err(error) => {
                     if !self.complained {
