@@ -60,6 +60,9 @@ pub(super) enum News {
     Passed(Epoch),
     /// A port was let go: nothing of its zone is left.
     Vacated(u16),
+    /// Say when all before this is dealt with.
+    #[cfg(test)]
+    Echo(crossbeam_channel::Sender<()>),
     /// End the thread.
     Stop,
 }
@@ -157,6 +160,11 @@ impl Warden {
                 }
             }
             News::Vacated(zone) => self.vacate(zone),
+            #[cfg(test)]
+            News::Echo(sender) => {
+                self.settle();
+                let _ = sender.send(());
+            }
             News::Stop => {}
         }
     }

@@ -14,6 +14,7 @@ use weft_topology::{Change, LocalPort, MacAddr, Snapshot, Tag};
 use super::topology::{bridge, frame, mac, port, port_id, put};
 use crate::accounts::Accounts;
 use crate::hot::{Event, Hot, Limits, Start};
+use crate::worker::connections::News;
 use crate::worker::pool::{Workers, start_with};
 use crate::worker::sweep::Sweeper;
 
@@ -241,6 +242,10 @@ impl Stage {
 
     /// What the workers have told since this was last asked.
     pub(super) fn events(&mut self) -> Vec<Event> {
+        // An epoch is told of by the warden.
+        let (sender, echo) = crossbeam_channel::bounded(1);
+        self.workers.shared.tell_warden(News::Echo(sender));
+        echo.recv_timeout(PATIENCE).unwrap();
         std::iter::from_fn(|| self.events.try_recv().ok()).collect()
     }
 
