@@ -72,7 +72,7 @@ pub struct Metrics {
 pub struct LimitsSection {
     /// Flows in the kernel whose packets come in by one port, at least 1; the oldest makes room.
     pub flows_per_port: u32,
-    /// Connections in one zone, at least 1; checked, and used by nothing before connections are tracked.
+    /// Connections that one port may have, at least 1; one more is dropped where it would begin.
     pub connections_per_zone: u32,
     /// Packets a second that the agent answers itself, for each port and class, at least 1; the burst is the same.
     pub punts_per_port: u32,

@@ -83,8 +83,8 @@ pub enum AuthMode {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct PolicyConfig {
-    /// What removing a rule does to connections that it admitted: `sever` cuts them, `keep` lets them go on. Used by
-    /// nothing before connections are tracked.
+    /// What removing a rule does to connections that it admitted: `sever` cuts them. `keep`, which lets them go on,
+    /// is not in this version and is refused.
     pub established: Established,
 }
 
@@ -197,6 +197,7 @@ mod tests {
     #[test]
     fn a_wrong_value_is_refused_where_it_stands() {
         assert!(refusal("[policy]\nestablished = \"maybe\"").contains("sever"));
+        assert!(refusal("[policy]\nestablished = \"keep\"").contains("it has \"sever\""));
         assert!(refusal("listen = \"localhost\"").contains("such as \"127.0.0.1:8181\""));
         assert!(refusal("\nlisten = [").contains("line 2"));
         assert!(refusal("store = \"x\"").contains("[store]"));
