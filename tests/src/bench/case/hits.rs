@@ -27,6 +27,8 @@ pub fn run(report: &mut Report, runs: u32) -> Result<()> {
     let (mut weft_rates, mut hand_rates) = (Vec::new(), Vec::new());
     for run in 0..=runs {
         introduce(weft.pair())?;
+        // The stream's own flow has to be there to be copied: by hand nobody answers an upcall.
+        stream(weft.pair(), Connections::One(7), WINDOW, WINDOW)?;
         let mut datapath = KernelDatapath::open(DATAPATH, OpenMode::Adopt)?;
         hand.forget()?;
         let copied = hand.copy(&mut datapath)?;
