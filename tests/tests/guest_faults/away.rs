@@ -124,7 +124,9 @@ fn cut_off_from_the_service_a_host_goes_on_also_after_a_restart_and_then_catches
     way.mend();
     wait::until("the agent to be back", LIMIT, || !is_away_of(&site)).unwrap();
     site.sync().unwrap();
-    // The change is in force: b neither sends nor receives.
+    // The change is in force: b neither sends nor receives. Until then it was up: what was flooded to a station that
+    // was not heard of for five minutes has reached it.
+    b.peer.drain();
     a.peer.send(b.peer.mac, 0x88b5, b"to b").unwrap();
     site.reaches(&mut a.peer, &mut d).unwrap();
     assert_eq!(b.peer.drain(), 0, "the port that was set down receives");
