@@ -12,6 +12,7 @@
 //!   └─────────────▲───────────────────────┘  └──────▲─────────┘
 //!                 │ statistics, unknown flows       │
 //!              sweeper: dumps the kernel's flow table now and again
+//!              warden: whose connections the flows enter; cuts those that a change denies ([`connections`])
 //! ```
 //!
 //! A port has one upcall socket, owned by one worker: a guest that floods fills its own socket, and

@@ -45,13 +45,15 @@ impl Worker {
         let last = loop {
             let outcome = self.walk(&key, frame, &mut steps);
             passes.push(pass(&key, &outcome.0));
-            let next = pass_of(&outcome.0).filter(|_| passes.len() < MOST_PASSES);
+            // What a service hands back goes on as its own verdict says.
+            let last = outcome.1.as_ref().unwrap_or(&outcome.0);
+            let next = pass_of(last).filter(|_| passes.len() < MOST_PASSES);
             let Some(next) = next else { break outcome };
             steps.push(aside(format!(
                 "comes again, {} (assumed; say --connection for another answer)",
                 said(assumed, next)
             )));
-            advance(&mut key, &outcome.0, next, assumed);
+            advance(&mut key, last, next, assumed);
         };
         let (outcome, served) = &last;
         let last = served.as_ref().unwrap_or(outcome);

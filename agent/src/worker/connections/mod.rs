@@ -16,6 +16,8 @@
 //!   cut. So entries are looked at when every worker is past the epoch: no old flow is left by then.
 //! - *The snapshot is newer than the epoch that was passed.* What it denies beyond that is cut too early, may be
 //!   healed by an old flow, and is cut again when its own epoch is passed.
+//! - *A port goes, and its number is another port's*: numbers go up and come again after all others, long after the
+//!   zone was emptied.
 //! - *A connection begins while entries are listed*: a new flow let it in.
 //! - *An entry ends, or is another one by then*: it is named by its tuple and zone; a cut of one that the rules
 //!   allow lasts until its next original packet.
