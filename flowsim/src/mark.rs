@@ -6,7 +6,7 @@
 //! and after a restart, and a flow that is judged again keeps its actions. Of two conversations with one number
 //! both are asked about.
 
-use std::hash::{Hash, Hasher};
+use std::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
 use weft_flow::{Action, Field, FlowKey};
@@ -33,8 +33,19 @@ pub struct Conversation {
 impl Conversation {
     /// Its number: 31 bits, not 0.
     pub fn mark(&self) -> u32 {
+        // Byte by byte: the form of a derived hash may change with the compiler.
         let mut hasher = SipHasher13::new();
-        self.hash(&mut hasher);
+        hasher.write(self.port.0.as_bytes());
+        for part in [self.source, self.destination] {
+            hasher.write(&part.to_be_bytes());
+        }
+        for part in [
+            self.vlan.0,
+            self.vlan.1,
+            self.tos.map_or(u16::MAX, u16::from),
+        ] {
+            hasher.write(&part.to_be_bytes());
+        }
         let bits = hasher.finish() & u64::from(!CUT);
         u32::try_from(bits).unwrap_or_default().max(1)
     }
