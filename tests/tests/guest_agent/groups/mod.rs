@@ -1,9 +1,11 @@
 //! Security groups on a real kernel.
 
 mod connections;
+mod forged;
 mod fragments;
 mod guests;
 mod restart;
+mod tools;
 
 use std::cell::Cell;
 use std::time::Duration;
