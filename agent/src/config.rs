@@ -79,10 +79,13 @@ pub struct LimitsSection {
 }
 
 /// For finding faults.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Debug {
+    /// The kernel's flows are simulated again in the background, each within some minutes; one that is not right is
+    /// counted, logged and repaired.
+    pub audit: bool,
     /// Every field in every flow's mask: each connection gets flows of its own. The counterpart of Open vSwitch's
     /// `disable-megaflows`; slow.
     pub exact_flows: bool,
@@ -260,6 +263,15 @@ impl Default for Config {
             metrics: Metrics::default(),
             limits: LimitsSection::default(),
             debug: Debug::default(),
+        }
+    }
+}
+
+impl Default for Debug {
+    fn default() -> Self {
+        Self {
+            audit: true,
+            exact_flows: false,
         }
     }
 }

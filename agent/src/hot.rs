@@ -39,6 +39,8 @@ pub struct Start {
     pub limits: Limits,
     /// Every field in every mask, for debugging.
     pub exact_flows: bool,
+    /// Whether installed flows are simulated again in the background.
+    pub audit: bool,
     /// What an earlier run counted.
     pub accounts: Accounts,
     /// The file of conversations ([`weft_flowsim::Conversation`]) in the run directory; absent: they are known as

@@ -137,6 +137,7 @@ pub fn start_on(
         snapshot: Arc::new(builder.snapshot().clone()),
         limits: config.limits(),
         exact_flows: config.debug.exact_flows,
+        audit: config.debug.audit,
         accounts,
         conversations: Some(config.run_dir.join(CONVERSATIONS)),
         events,

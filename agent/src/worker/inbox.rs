@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use weft_flowsim::Time;
 use weft_ovs::{Datapath, DumpedFlow, FlowUsage, UpcallSource};
 use weft_topology::id::PortId;
 use weft_topology::{Snapshot, Tag};
@@ -22,8 +23,8 @@ pub(super) enum Message {
     Publish(Arc<Snapshot>, Arc<BTreeSet<Tag>>),
     /// A learned table changed: judge the flows under these tags again.
     Touch(Arc<[Tag]>),
-    /// A dump of the kernel's flows begins.
-    DumpBegins,
+    /// A dump of the kernel's flows began then.
+    DumpBegins(Time),
     /// What the dump found of this worker's ports.
     Dumped(Vec<Dumped>),
     /// The dump is at its end: what was there when it began and was not found is gone.

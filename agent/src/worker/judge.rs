@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use weft_flow::{FlowKey, Ufid};
-use weft_flowsim::{Effect, Install, Outcome, Probe, serve};
+use weft_flowsim::{Effect, Install, Learned, Outcome, Probe, serve};
 use weft_topology::Tag;
 
 use super::batch::Write;
@@ -27,8 +27,20 @@ impl Worker {
     /// Judges a packet. `None` is a defect of the simulation, which must not end the worker: nothing
     /// of it is kept, since all that a simulation changes is its own outcome.
     pub(super) fn judge(&mut self, act: Act, key: &FlowKey, packet: &[u8]) -> Option<Outcome> {
+        let shared = self.shared.clone();
+        self.judge_by(act, key, packet, &shared.learned)
+    }
+
+    /// The same by other learned tables.
+    pub(super) fn judge_by(
+        &mut self,
+        act: Act,
+        key: &FlowKey,
+        packet: &[u8],
+        learned: &dyn Learned,
+    ) -> Option<Outcome> {
         let now = self.now();
-        let (snapshot, learned) = (&self.snapshot, &self.shared.learned);
+        let snapshot = &self.snapshot;
         let simulate = self.simulate;
         let scratch = &mut self.scratch;
         let judged = catch_unwind(AssertUnwindSafe(|| {

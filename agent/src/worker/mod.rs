@@ -25,6 +25,7 @@
 //! - *A learned MAC moves in another worker*: see [`crate::flows::learned`].
 //! - *A flow is dumped while it is deleted.* The worker remembers what it deleted since the dump
 //!   began, and does not take it for an unknown flow.
+//! - *A flow is audited while something changes*: see [`audit`].
 //! - *A number is used again by another port.* Detaching deletes the flows of the number before it
 //!   returns; only then may the control side give the number away.
 //!
@@ -32,6 +33,7 @@
 //! `epoll_wait`.
 
 mod adopt;
+mod audit;
 mod batch;
 mod connections;
 mod foresee;

@@ -65,7 +65,7 @@ pub(super) fn start_with(
     count: usize,
     clock: Clock,
 ) -> Result<Arc<Workers>, HotError> {
-    let settings = Settings::new(start.limits, start.exact_flows);
+    let settings = Settings::new(start.limits, start.exact_flows, start.audit);
     let (warden, news) = unbounded();
     let shared = Arc::new(Shared::new(
         start.snapshot.clone(),

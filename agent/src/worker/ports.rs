@@ -24,6 +24,8 @@ pub(super) struct PortSlot {
     pub(super) overflows: u64,
     /// Upcalls that were read.
     pub(super) upcalls: u64,
+    /// Dumps of the kernel's flows that began since the port has a number.
+    pub(super) dumps: u32,
     buckets: Vec<(PuntClass, Bucket)>,
 }
 
@@ -53,6 +55,7 @@ impl PortSlot {
             watched: false,
             overflows: 0,
             upcalls: 0,
+            dumps: 0,
             buckets,
         }
     }
@@ -109,6 +112,12 @@ impl Ports {
                 self.by_number.insert(number, token);
             }
         }
+    }
+
+    /// A dump of the kernel's flows begins.
+    pub(super) fn dumped(&mut self) {
+        let numbered = self.slots.values_mut().filter(|slot| slot.number.is_some());
+        numbered.for_each(|slot| slot.dumps = slot.dumps.saturating_add(1));
     }
 
     /// All ports with their tokens.

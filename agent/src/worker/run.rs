@@ -57,7 +57,7 @@ pub(super) struct Worker {
     pub(super) reborn: HashMap<Ufid, Time>,
     /// The number of the dump in progress, or of the last one.
     pub(super) dump: u32,
-    /// When the dump in progress began.
+    /// When the dump in progress began; the worker heard of it later.
     pub(super) dump_began: Option<Time>,
     /// Packets of the drop flows of an earlier run that were counted by then; empty after the first dump.
     pub(super) counted: Arc<HashMap<Ufid, u64>>,
@@ -171,7 +171,7 @@ impl Worker {
             Message::Detach(port) => self.detach(port),
             Message::Publish(snapshot, tags) => self.publish(snapshot, &tags),
             Message::Touch(tags) => self.judge_again(tags.iter()),
-            Message::DumpBegins => self.dump_begins(),
+            Message::DumpBegins(began) => self.dump_begins(began),
             Message::Dumped(flows) => self.dumped(flows),
             Message::DumpEnds => self.dump_ends(),
             Message::Rebuilt(datapath) => self.rebuilt(datapath),

@@ -32,6 +32,8 @@ pub(super) struct Settings {
     pub(super) punts_per_port: u32,
     /// Every field in every mask.
     pub(super) exact_flows: bool,
+    /// Whether flows are simulated again in the background.
+    pub(super) audit: bool,
 }
 
 /// What the workers share.
@@ -68,11 +70,12 @@ pub(super) fn monotonic_clock() -> Clock {
 }
 
 impl Settings {
-    pub(super) fn new(limits: Limits, exact_flows: bool) -> Self {
+    pub(super) fn new(limits: Limits, exact_flows: bool, audit: bool) -> Self {
         Self {
             flows_per_port: usize::try_from(limits.flows_per_port).unwrap_or(usize::MAX),
             punts_per_port: limits.punts_per_port,
             exact_flows,
+            audit,
         }
     }
 }
@@ -172,6 +175,7 @@ impl Shared {
         if !tags.is_empty() {
             let tags: Arc<[Tag]> = tags.into();
             self.tell_all(|| Message::Touch(tags.clone()));
+            self.learned.announced(tags.len());
         }
     }
 

@@ -101,6 +101,14 @@ counters! {
     FlowsRefused => "flows_refused",
     /// Flows that vanished from the kernel without this program's doing.
     FlowsVanished => "flows_vanished",
+    /// Flows of the kernel that were simulated again in the background.
+    AuditChecked => "audit_checked",
+    /// Flows of the kernel that did not do what the simulation says: somebody changed them, or this program has a defect.
+    AuditDisagreed => "audit_disagreed",
+    /// Flows that disagreed and were put right or deleted, as the kernel then confirmed.
+    AuditRepaired => "audit_repaired",
+    /// Flows on this program's ports that it had not put; kept if they are right, else deleted.
+    AuditUnknown => "audit_unknown",
     /// Flows judged again.
     Rechecks => "rechecks",
     /// Packets kept until objects arrive.

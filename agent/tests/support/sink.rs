@@ -85,6 +85,7 @@ impl Sink {
                 punts_per_port: 1,
             },
             exact_flows: true,
+            audit: true,
             accounts: Accounts::default(),
             conversations: None,
             events: sender,

@@ -46,6 +46,7 @@ impl Stage {
                 punts_per_port: 100,
             },
             exact_flows: false,
+            audit: true,
             accounts: weft_agent::accounts::Accounts::default(),
             conversations: None,
             events: sender,

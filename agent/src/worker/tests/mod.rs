@@ -2,6 +2,7 @@
 
 mod accounts;
 mod adoption;
+mod auditing;
 mod changes;
 mod learning;
 mod limits;

@@ -118,6 +118,41 @@ impl Stage {
         self.publish(snapshot, tags);
     }
 
+    /// The same, without waiting for it.
+    pub(super) fn change_unsettled(&mut self, changes: &[Change]) {
+        self.revision += 1;
+        let (snapshot, tags) = self.snapshot.apply(self.revision, changes);
+        self.snapshot = snapshot.clone();
+        self.workers.publish(Arc::new(snapshot), Arc::new(tags));
+    }
+
+    /// A port's vport goes away and comes back under the same number.
+    pub(super) fn replug(&mut self, n: u8) {
+        let number = self.number(n);
+        self.let_go(n);
+        let (snapshot, tags) = self.snapshot.with_local(&self.local);
+        self.snapshot = snapshot.clone();
+        self.workers.publish(Arc::new(snapshot), Arc::new(tags));
+        let interface = format!("tap{n}");
+        let upcall_pids = self.workers.attach(port_id(n), &interface).unwrap();
+        let vport = NewVport {
+            name: interface.clone(),
+            kind: VportKind::Netdev,
+            port_no: Some(number),
+            upcall_pids,
+        };
+        self.datapath.add_port(&vport).unwrap();
+        self.workers.attached(port_id(n), number);
+        self.local.push(LocalPort {
+            port: port_id(n),
+            number,
+            interface,
+        });
+        let (snapshot, tags) = self.snapshot.with_local(&self.local);
+        self.snapshot = snapshot.clone();
+        self.workers.publish(Arc::new(snapshot), Arc::new(tags));
+    }
+
     pub(super) fn publish(&mut self, snapshot: Snapshot, tags: BTreeSet<Tag>) {
         self.snapshot = snapshot;
         let snapshot = Arc::new(self.snapshot.clone());
@@ -179,6 +214,12 @@ impl Stage {
     pub(super) fn sweep(&mut self) {
         self.sweeper.sweep().unwrap();
         self.settle();
+    }
+
+    /// A dump, without waiting for more than that the workers have heard of it.
+    pub(super) fn sweep_unsettled(&mut self) {
+        self.sweeper.sweep().unwrap();
+        self.workers.ask_all("hear of a dump", |_| ()).unwrap();
     }
 
     pub(super) fn pass(&self, milliseconds: u64) {
@@ -306,6 +347,7 @@ fn start(
         snapshot: Arc::new(Snapshot::default()),
         limits,
         exact_flows: false,
+        audit: true,
         accounts,
         conversations: None,
         events: sender,
