@@ -10,7 +10,7 @@ from scapy.all import (
 )
 
 A, B, C = (f"02:00:00:00:00:0{n}" for n in (1, 2, 3))
-A4, B4, C4 = "10.0.0.1", "10.0.0.2", "10.0.0.3"
+A4, B4, C4 = "10.0.0.1", "10.0.0.5", "10.0.0.3"  # 10.0.0.2 is the DHCP server
 A6, B6, C6 = "fd00::1", "fd00::2", "fd00::3"
 A_LINK = "fe80::ff:fe00:1"
 ALL, ALL6, NODE6 = "ff:ff:ff:ff:ff:ff", "33:33:00:00:00:01", "33:33:ff:00:00:02"
@@ -81,5 +81,5 @@ say("SNAP with an OUI", "security-ether-type",
     Dot3(src=A, dst=B) / LLC(dsap=0xAA, ssap=0xAA, ctrl=3) / SNAP(OUI=0x00000C, code=0x2000) / Raw(b"x" * 40))
 say("odd type", "security-ether-type", Ether(src=A, dst=B, type=0x88B5) / Raw(b"x" * 46))
 say("two tags", "tagged", to_b() / Dot1Q(vlan=5) / Dot1Q(vlan=6) / IP(src=A4, dst=B4) / UDP(sport=1, dport=2))
-say("a provider's tag", "bad-tag", to_b() / Dot1AD(vlan=5) / Dot1Q(vlan=6) / IPv6(src=A6, dst=B6) / UDP(sport=1, dport=2))
-say("a priority tag and another", "bad-tag", to_b() / Dot1Q(vlan=0) / Dot1Q(vlan=0) / IP(src=A4, dst=B4) / TCP(dport=80))
+say("a provider's tag", "tagged", to_b() / Dot1AD(vlan=5) / Dot1Q(vlan=6) / IPv6(src=A6, dst=B6) / UDP(sport=1, dport=2))
+say("a priority tag and another", "tagged", to_b() / Dot1Q(vlan=0) / Dot1Q(vlan=0) / IP(src=A4, dst=B4) / TCP(dport=80))
