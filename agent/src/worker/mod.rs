@@ -35,6 +35,7 @@ mod adopt;
 mod batch;
 mod connections;
 mod foresee;
+mod impact;
 mod inbox;
 mod judge;
 mod limit;

@@ -3,6 +3,7 @@
 mod connections;
 mod fragments;
 mod guests;
+mod impact;
 mod restart;
 
 use std::cell::Cell;
