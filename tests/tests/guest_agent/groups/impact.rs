@@ -66,7 +66,7 @@ fn impact(site: &Site, path: &str) -> (Vec<Value>, Vec<Value>, Value) {
         .weft_json(&["impact", path, "--seconds", "600"])
         .unwrap();
     let all = said["impact"].as_array().unwrap();
-    let of = |kind: &str| all.iter().filter(|it| it["kind"] == kind).cloned();
+    let of = |kind: &'static str| all.iter().filter(move |it| it["kind"] == kind).cloned();
     (
         of("connection").collect(),
         of("flow").collect(),
