@@ -16,12 +16,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 use weft_ovs::Datapath;
 use weft_topology::id::PortId;
-use weft_topology::{Epoch, ObjectId, Snapshot, Tag};
+use weft_topology::{Change, Epoch, ObjectId, Snapshot, Tag};
 use weft_wire::control::{Connection, DropInfo, FlowInfo, LearnedInfo, TraceResult};
+use weft_wire::impact::{Impact, ImpactResult};
 
 use crate::accounts::Accounts;
 use crate::measures::Measures;
@@ -133,6 +135,15 @@ pub trait Hot: Send + Sync {
         frame: &[u8],
         connection: Option<Connection>,
     ) -> Result<TraceResult, HotError>;
+
+    /// Visits what passes now and would not after these changes, until told to stop; flows that no packet has met
+    /// for longer than `recent` are left out. Nothing is changed. Waits for the workers and the kernel.
+    fn impact(
+        &self,
+        changes: &[Change],
+        recent: Duration,
+        each: &mut dyn FnMut(Impact) -> ControlFlow<()>,
+    ) -> Result<ImpactResult, HotError>;
 
     /// Counters by name in snake_case, all of them only growing, the kernel's own of the datapath among them;
     /// waits for nobody but the kernel.

@@ -123,6 +123,18 @@ pub enum Verb {
         #[arg(long, conflicts_with = "yes")]
         dry_run: bool,
     },
+    /// Say which connections of this host applying a topology file would cut; nothing is changed.
+    ///
+    /// Live connections are judged as they would be after weft apply, by the code that would cut them: who is at their
+    /// ends, which rules let them pass now and which would not, of which chain and owner. So are flows that need no
+    /// connection and that a packet has met lately. Each host knows its own: weft impact is for the host where it runs.
+    Impact {
+        /// The topology file (TOML), or - for stdin.
+        file: PathBuf,
+        /// Flows that no packet has met for so many seconds are left out.
+        #[arg(long, value_name = "S", default_value_t = 10)]
+        seconds: u32,
+    },
     /// Show what a topology file would change. Exit status 4 if it is anything.
     Diff {
         /// The topology file (TOML), or - for stdin.

@@ -2,6 +2,7 @@
 //! stream of [`Reply`] lines of which the last is `done` or `error`.
 
 use serde::{Deserialize, Serialize};
+use weft_topology::Change;
 use weft_topology::id::PortId;
 
 use crate::host::BindingPhase;
@@ -100,6 +101,14 @@ pub enum Verb {
         /// What the connection table says where it is asked; absent: what the frame looks like.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         connection: Option<Connection>,
+    },
+    /// What changes of the topology would cut on this host: one [`Impact`](crate::impact::Impact) an item; `done`
+    /// carries an [`ImpactResult`](crate::impact::ImpactResult). Nothing is changed.
+    Impact {
+        /// The changes, with the objects that they lead to and that this host may not follow.
+        changes: Vec<Change>,
+        /// A flow that no packet has met for so many milliseconds is left out.
+        traffic_ms: u64,
     },
 }
 

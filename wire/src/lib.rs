@@ -23,6 +23,7 @@ pub mod apply;
 pub mod backup;
 pub mod control;
 pub mod host;
+pub mod impact;
 pub mod log;
 pub mod plug_file;
 pub mod sync;

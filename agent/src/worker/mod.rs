@@ -37,6 +37,7 @@ mod audit;
 mod batch;
 mod connections;
 mod foresee;
+mod impact;
 mod inbox;
 mod judge;
 mod limit;

@@ -20,7 +20,7 @@ use super::sweep::Sweeper;
 use crate::hot::{Event, Hot, HotError, Start};
 
 /// How long the control side waits for a worker's answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it waits for the threads to end.
 const FAREWELL: Duration = Duration::from_secs(2);
 

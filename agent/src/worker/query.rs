@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use weft_flow::Ufid;
 use weft_flowsim::{Reason, Step};
 use weft_ovs::Datapath;
 use weft_topology::id::PortId;
-use weft_topology::{Object, ObjectId, Snapshot, Tag};
+use weft_topology::{Change, Object, ObjectId, Snapshot, Tag};
 use weft_wire::control::{Connection, DropInfo, FlowInfo, LearnedInfo, TraceResult, TraceStep};
+use weft_wire::impact::{Impact, ImpactResult};
 
 use super::measure::listed;
 use super::pool::Workers;
@@ -120,6 +122,15 @@ impl Hot for Workers {
         let frame = frame.to_vec();
         self.ask(worker, move |worker| worker.trace(port, &frame, connection))
             .ok_or(HotError::Stopped { attempt: ATTEMPT })?
+    }
+
+    fn impact(
+        &self,
+        changes: &[Change],
+        recent: Duration,
+        each: &mut dyn FnMut(Impact) -> ControlFlow<()>,
+    ) -> Result<ImpactResult, HotError> {
+        self.impact_of(changes, recent, each)
     }
 
     fn counters(&self) -> BTreeMap<String, u64> {

@@ -162,6 +162,15 @@ impl Hot for Noting {
         })
     }
 
+    fn impact(
+        &self,
+        _: &[weft_topology::Change],
+        _: std::time::Duration,
+        _: &mut dyn FnMut(weft_wire::impact::Impact) -> ControlFlow<()>,
+    ) -> Result<weft_wire::impact::ImpactResult, HotError> {
+        Ok(weft_wire::impact::ImpactResult::default())
+    }
+
     fn counters(&self) -> BTreeMap<String, u64> {
         [("upcalls".to_owned(), 5)].into()
     }

@@ -6,6 +6,7 @@ pub mod capture;
 pub mod completion;
 pub mod doctor;
 pub mod export;
+pub mod impact;
 pub mod log_level;
 pub mod show;
 pub mod show_filters;
@@ -52,6 +53,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         } => trace::run(trace::From::new(port, connection), &words, &agent, form),
         Verb::Sync { timeout } => sync::run(timeout, &api, form),
         Verb::Apply { file, yes, dry_run } => apply::apply(&file, yes, dry_run, &api, form),
+        Verb::Impact { file, seconds } => impact::run(&file, seconds, &agent, &api, form),
         Verb::Diff { file } => apply::diff(&file, &api, form),
         Verb::Export {
             file,

@@ -16,6 +16,7 @@ mod index;
 mod lookup;
 mod programs;
 mod server;
+mod suppose;
 mod tables;
 
 use std::collections::BTreeSet;

@@ -92,6 +92,15 @@ impl Hot for Notes {
         })
     }
 
+    fn impact(
+        &self,
+        _: &[weft_topology::Change],
+        _: std::time::Duration,
+        _: &mut dyn FnMut(weft_wire::impact::Impact) -> ControlFlow<()>,
+    ) -> Result<weft_wire::impact::ImpactResult, HotError> {
+        Ok(weft_wire::impact::ImpactResult::default())
+    }
+
     fn counters(&self) -> BTreeMap<String, u64> {
         BTreeMap::new()
     }

@@ -58,6 +58,11 @@ impl Conversations {
         self.by_mark.get(&(mark & !CUT))
     }
 
+    /// All of them, by mark.
+    pub(super) fn all(&self) -> HashMap<u32, Conversation> {
+        self.by_mark.clone()
+    }
+
     /// Adds one, on disk, too.
     pub(super) fn add(&mut self, conversation: Conversation) {
         if !self.insert(conversation) {

@@ -26,21 +26,25 @@
 
 mod conversations;
 mod judge;
+mod live;
 mod note;
 
-use std::collections::{BTreeSet, VecDeque};
+pub(super) use self::judge::{Judge, Judgement, judgement};
+pub(super) use self::live::live;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use weft_flowsim::{CUT, Conversation, Scratch};
-use weft_ovs::conntrack::{Bits, Entry, Filter, Outcome};
+use weft_ovs::conntrack::{Bits, Filter, Outcome};
 use weft_ovs::{Conntrack, Datapath, Error};
 use weft_topology::{Epoch, Kind, Tag};
 
 use self::conversations::Conversations;
-use self::judge::Judgement;
+use self::live::entries;
 use self::note::Note;
 use super::run::Worker;
 use super::shared::Shared;
@@ -62,9 +66,11 @@ pub(super) enum News {
     Passed(Epoch),
     /// A port was let go: nothing of its zone is left.
     Vacated(u16),
+    /// Say whose connections are known, by mark.
+    Asked(Sender<HashMap<u32, Conversation>>),
     /// Say when all before this is dealt with.
     #[cfg(test)]
-    Echo(crossbeam_channel::Sender<()>),
+    Echo(Sender<()>),
     /// End the thread.
     Stop,
 }
@@ -162,6 +168,8 @@ impl Warden {
                 }
             }
             News::Vacated(zone) => self.vacate(zone),
+            // Who asked may have gone.
+            News::Asked(sender) => drop(sender.send(self.conversations.all())),
             #[cfg(test)]
             News::Echo(sender) => {
                 self.settle();
@@ -206,24 +214,25 @@ impl Warden {
             return Ok(());
         }
         let snapshot = self.shared.snapshot();
-        let zones: BTreeSet<u16> = snapshot.local_ports().map(|local| local.zone()).collect();
-        let entries = self.entries(Filter::default(), |entry| {
-            zones.contains(&entry.zone) && entry.mark & !CUT != 0 && entry.mark & CUT == 0
-        })?;
+        let entries = live(&mut *self.conntrack, &snapshot)?;
         let (mut cut, mut unknown) = (0_u64, 0_u64);
         for entry in &entries {
             let Some(conversation) = self.conversations.get(entry.mark) else {
                 unknown += 1;
                 continue;
             };
-            let judgement = judge::judge(
-                entry,
-                conversation,
-                &snapshot,
-                (&self.shared.learned, self.shared.now()),
-                &mut self.scratch,
-            );
-            if judgement == Judgement::Denied {
+            let mut judge = Judge {
+                snapshot: &snapshot,
+                learned: &self.shared.learned,
+                now: self.shared.now(),
+                scratch: &mut self.scratch,
+            };
+            let Some(outcome) = judge.connection(entry, conversation, None) else {
+                continue;
+            };
+            let is_denied = judgement(&outcome, entry.zone) == Judgement::Denied;
+            self.scratch.recycle(outcome);
+            if is_denied {
                 let bits = Bits {
                     value: CUT,
                     mask: CUT,
@@ -253,7 +262,7 @@ impl Warden {
             zone: Some(zone),
             ..Filter::default()
         };
-        let vacated = self.entries(filter, |_| true).and_then(|entries| {
+        let vacated = entries(&mut *self.conntrack, filter, |_| true).and_then(|entries| {
             for entry in &entries {
                 // One that has ended by itself is as good.
                 let _ = self.conntrack.delete(zone, &entry.original)?;
@@ -271,18 +280,6 @@ impl Warden {
                 tracing::warn!(zone, %error, "connections of a port that is gone stay until they time out");
             }
         }
-    }
-
-    fn entries(
-        &mut self,
-        filter: Filter,
-        wanted: impl Fn(&Entry) -> bool,
-    ) -> Result<Vec<Entry>, Error> {
-        let mut found = Vec::new();
-        self.conntrack.list(filter, &mut |entry| {
-            found.extend(entry.ok().filter(|entry| wanted(entry)));
-        })?;
-        Ok(found)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use weft_flow::attr::{Attr, AttrError, Attrs, NESTED, PutAttr, TooLong};
 use weft_flow::present::protocol;
 
-use super::uapi::{attr, counters, ip, proto, protoinfo, tuple as tuple_attr};
+use super::uapi::{attr, counters, ip, proto, protoinfo, timestamp, tuple as tuple_attr};
 use crate::conntrack::{Bits, Counters, Entry, Part, Status, TcpState, Traffic, Tuple};
 use crate::nl::requests::Failure;
 
@@ -67,7 +67,7 @@ pub(crate) fn decode(attrs: Attrs<'_>) -> Result<Entry, Failure> {
     let (mut original, mut reply) = (None, None);
     let (mut zone, mut mark, mut id) = (0, 0, 0);
     let (mut status, mut tcp_state, mut timeout) = (Status::default(), None, None);
-    let mut traffic = (None, None);
+    let (mut traffic, mut began) = ((None, None), None);
     for part in attrs {
         let part = part?;
         match part.kind {
@@ -81,6 +81,7 @@ pub(crate) fn decode(attrs: Attrs<'_>) -> Result<Entry, Failure> {
             attr::COUNTERS_REPLY => traffic.1 = Some(decode_traffic(&part)?),
             attr::ID => id = part.be32()?,
             attr::ZONE => zone = part.be16()?,
+            attr::TIMESTAMP => began = decode_began(&part)?,
             _ => {}
         }
     }
@@ -96,6 +97,7 @@ pub(crate) fn decode(attrs: Attrs<'_>) -> Result<Entry, Failure> {
         status,
         tcp_state,
         timeout,
+        began,
         counters,
         id,
     })
@@ -181,6 +183,17 @@ fn decode_tcp_state(whole: &Attr<'_>) -> Result<Option<TcpState>, AttrError> {
             if part.kind == protoinfo::TCP_STATE {
                 return Ok(Some(TcpState::from(part.u8()?)));
             }
+        }
+    }
+    Ok(None)
+}
+
+/// Nanoseconds since 1970.
+fn decode_began(whole: &Attr<'_>) -> Result<Option<Duration>, AttrError> {
+    for part in whole.attrs() {
+        let part = part?;
+        if part.kind == timestamp::START {
+            return Ok(Some(Duration::from_nanos(part.be64()?)));
         }
     }
     Ok(None)

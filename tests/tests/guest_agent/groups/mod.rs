@@ -4,6 +4,7 @@ mod connections;
 mod forged;
 mod fragments;
 mod guests;
+mod impact;
 mod restart;
 mod tools;
 

@@ -66,9 +66,15 @@ fn what_is_not_known_is_passed_over_also_within() {
     bytes.put_array(5, &[0; 3]);
     bytes.end(tcp).unwrap();
     bytes.end(protoinfo).unwrap();
+    let timestamp = bytes.begin(attr::TIMESTAMP | NESTED);
+    bytes.put_array(2, &[0xff; 8]);
+    bytes.put_array(1, &1_700_000_000_000_000_001_u64.to_be_bytes());
+    bytes.end(timestamp).unwrap();
     let entry = decode(Attrs::new(&bytes)).unwrap();
     assert_eq!(entry.original, udp);
     assert_eq!(entry.tcp_state, Some(TcpState::Other(42)));
+    let began = std::time::Duration::new(1_700_000_000, 1);
+    assert_eq!(entry.began, Some(began));
     assert_eq!((entry.mark, entry.timeout, entry.counters), (0, None, None));
 }
 
