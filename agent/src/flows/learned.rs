@@ -314,7 +314,8 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_comes_back_after_its_time_is_a_change_and_changes_are_even_with_announcements() {
+    fn an_entry_that_comes_back_after_its_time_is_a_change_and_changes_are_even_with_announcements()
+    {
         let table = MacTable::default();
         assert_eq!(table.announced_state(), Some(0));
         table.learn(bridge(), 0, mac(1), port(1), NOW);

@@ -247,7 +247,8 @@ impl Worker {
             return;
         };
         let flow = self.table.get(ufid);
-        let as_put = flow.is_some_and(|flow| (&flow.mask, &flow.actions) == (&found.mask, &found.actions));
+        let as_put =
+            flow.is_some_and(|flow| (&flow.mask, &flow.actions) == (&found.mask, &found.actions));
         let whose = match as_put {
             true => "it is as this program put it, which is a defect",
             false => "somebody changed it",
@@ -265,7 +266,9 @@ impl Worker {
                 reason = %outcome.reason,
                 "a flow in the kernel is not right: {whose}"
             ),
-            None => tracing::warn!(%ufid, flow = %matches, %has, "a flow in the kernel cannot be judged: {whose}"),
+            None => {
+                tracing::warn!(%ufid, flow = %matches, %has, "a flow in the kernel cannot be judged: {whose}")
+            }
         }
     }
 }

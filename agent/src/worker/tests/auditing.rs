@@ -11,7 +11,6 @@ use weft_topology::Change;
 use super::stage::Stage;
 use super::topology::{arp_entry, arp_request, bridge, bridge_id, frame, mac, port, port_id, put};
 use crate::flows::learned::AGEING_MS;
-use crate::hot::Hot;
 
 /// Dumps in which all flows are looked at, however many there are.
 const ROUND: usize = 64;
@@ -224,12 +223,18 @@ fn a_mac_whose_age_is_over_is_no_finding_before_it_is_removed() {
     let owner = stage.workers.owner(port_id(1)).unwrap();
     let ufid = stage.flow(1, mac(2)).unwrap().ufid.unwrap();
     let look = |stage: &Stage| {
-        stage.workers.ask(owner, move |worker| worker.audit(&[ufid]));
+        stage
+            .workers
+            .ask(owner, move |worker| worker.audit(&[ufid]));
         stage.settle();
     };
     // Made with it: hidden by now, and the flow still says where it is.
     stage.pass(AGEING_MS + 1);
-    let place = stage.workers.shared.learned.mac(bridge_id(), 0, mac(2), stage.now());
+    let place = stage
+        .workers
+        .shared
+        .learned
+        .mac(bridge_id(), 0, mac(2), stage.now());
     assert_eq!(place, None);
     look(&stage);
     assert_eq!(findings(&stage), [0; 3]);
@@ -300,7 +305,10 @@ fn random_frame(random: &mut fastrand::Rng) -> (u8, Vec<u8>) {
 #[test]
 fn changes_moves_and_ports_that_come_and_go_under_traffic_are_no_findings() {
     let seed = std::env::var("WEFT_SEED").ok();
-    let seed = seed.map_or_else(|| u64::from(std::process::id()), |text| text.parse().unwrap());
+    let seed = seed.map_or_else(
+        || u64::from(std::process::id()),
+        |text| text.parse().unwrap(),
+    );
     let mut random = fastrand::Rng::with_seed(seed);
     let mut stage = Stage::new(6);
     let stop = AtomicBool::new(false);
