@@ -91,7 +91,7 @@ pub fn run(report: &mut Report, runs: u32) -> Result<()> {
 }
 
 /// Makes ports with these numbers and plugs them, as a host does whose machines all start.
-fn plug_all(site: &Site, network: &Network, numbers: Range<usize>) -> Result<()> {
+pub(super) fn plug_all(site: &Site, network: &Network, numbers: Range<usize>) -> Result<()> {
     let numbers = Mutex::new(numbers);
     let work = || {
         loop {
