@@ -110,9 +110,17 @@ fn judge_by_rules(groups: Groups, scratch: &mut Scratch) {
     let (snapshot, key) = (rules::snapshot(groups), rules::datagram(groups));
     let mut probe = Probe::new(&key, &[], &rules::Known, Time(0), scratch);
     let outcome = simulate(&snapshot, &mut probe);
-    assert!(matches!(outcome.reason, Reason::Unicast(_)), "{}", outcome.reason);
+    assert!(
+        matches!(outcome.reason, Reason::Unicast(_)),
+        "{}",
+        outcome.reason
+    );
     let commits = |action: &Action| matches!(action, Action::Ct(ct) if ct.commit);
-    let zones = outcome.actions.iter().filter(|action| commits(action)).count();
+    let zones = outcome
+        .actions
+        .iter()
+        .filter(|action| commits(action))
+        .count();
     assert_eq!(zones, if groups == Groups::Stateful { 2 } else { 0 });
     scratch.recycle(outcome);
     let round = |_| {

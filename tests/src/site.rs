@@ -1,7 +1,7 @@
 //! A whole site on one machine: the service, an agent and what they keep, all in a folder of the test's
 //! own. What an earlier test left, a datapath and taps, goes first.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -147,7 +147,7 @@ impl Site {
     }
 
     /// Makes an address group of these members, in one transaction.
-    pub fn address_group(&self, id: &str, members: &[Ipv4Addr]) -> Result<()> {
+    pub fn address_group(&self, id: &str, members: &[IpAddr]) -> Result<()> {
         let quoted: Vec<String> = members.iter().map(|addr| format!("\"{addr}\"")).collect();
         let text = format!(
             "[address_group.\"{id}\"]\nname = \"members\"\naddresses = [{}]\n",

@@ -105,10 +105,7 @@ pub(crate) fn datagram(groups: Groups) -> FlowKey {
         packet
             .set(Field::RecircId, pass.recirc_id().into())
             .set(Field::CtZone, FROM.into())
-            .set(
-                Field::CtState,
-                (ct_state::TRACKED | ct_state::NEW).into(),
-            );
+            .set(Field::CtState, (ct_state::TRACKED | ct_state::NEW).into());
     }
     packet
 }

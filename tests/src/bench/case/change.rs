@@ -110,7 +110,12 @@ pub fn run(report: &mut Report, runs: u32) -> Result<()> {
 fn judge(report: &mut Report, weft: &Samples, ovn: &Samples) {
     for change in ALL {
         let (name, at) = (change.words(), change as usize);
-        report.add(&format!("{name}, to its effect"), "ovn", "ms", &ovn.delays[at]);
+        report.add(
+            &format!("{name}, to its effect"),
+            "ovn",
+            "ms",
+            &ovn.delays[at],
+        );
         report.judge(
             &format!("change (e): {name}, to its effect"),
             "ms",
@@ -136,7 +141,11 @@ fn judge(report: &mut Report, weft: &Samples, ovn: &Samples) {
 fn once(subject: &mut dyn Changes, change: Change, samples: &mut Samples) -> Result<()> {
     introduce(subject.pair())?;
     let talks = |datagram: &mut Datagram, number: u64| {
-        datagram.aim(remote(u32::try_from(number).unwrap_or_default()), SERVICES.0, number);
+        datagram.aim(
+            remote(u32::try_from(number).unwrap_or_default()),
+            SERVICES.0,
+            number,
+        );
     };
     // Those live through the change; with the rule away they are dropped.
     if change != Change::AddRule {
@@ -156,15 +165,13 @@ fn once(subject: &mut dyn Changes, change: Change, samples: &mut Samples) -> Res
 }
 
 /// From the beginning of the work to the first packet that passes, or to the first that does not any more.
-fn effect(
-    pair: &mut Pair,
-    source: Ipv4Addr,
-    opens: bool,
-    work: Work,
-) -> Result<Duration> {
+fn effect(pair: &mut Pair, source: Ipv4Addr, opens: bool, work: Work) -> Result<Duration> {
     let mut probe = Probe::new(pair, source);
     for _ in 0..IN_A_ROW {
-        ensure!(probe.passes()?.is_some() != opens, "packets are treated so already");
+        ensure!(
+            probe.passes()?.is_some() != opens,
+            "packets are treated so already"
+        );
     }
     std::thread::scope(|scope| {
         let began = Instant::now();
@@ -182,7 +189,9 @@ fn effect(
             first.get_or_insert(came.unwrap_or(sent));
             row += 1;
         }
-        worker.join().map_err(|_| anyhow::anyhow!("a thread panicked"))??;
+        worker
+            .join()
+            .map_err(|_| anyhow::anyhow!("a thread panicked"))??;
         first.map(|first| first - began).context("no packet")
     })
 }
@@ -224,7 +233,11 @@ fn writes(weft: &Weft) -> Result<u64> {
         Asked::Answered(answer) => answer.result,
         other => bail!("the agent does not tell its counters: {other:?}"),
     };
-    let count = |name: &str| answer["counters"][name].as_u64().with_context(|| format!("no counter {name}"));
+    let count = |name: &str| {
+        answer["counters"][name]
+            .as_u64()
+            .with_context(|| format!("no counter {name}"))
+    };
     let names = ["netlink_puts", "netlink_set_actions", "netlink_deletes"];
     names.iter().map(|name| count(name)).sum()
 }
@@ -266,7 +279,14 @@ impl Changes for Ovn {
             Change::RemoveMember => vec!["remove", "address_set", MEMBERS, "addresses", &other],
             Change::RemoveRule => vec!["acl-del", "pg0", "to-lport", "1002", &group],
             Change::AddRule => {
-                vec!["acl-add", "pg0", "to-lport", "1002", &group, "allow-related"]
+                vec![
+                    "acl-add",
+                    "pg0",
+                    "to-lport",
+                    "1002",
+                    &group,
+                    "allow-related",
+                ]
             }
         };
         let words: Vec<String> = words.into_iter().map(str::to_owned).collect();

@@ -81,9 +81,8 @@ pub fn run(report: &mut Report, runs: u32, only: Option<&str>) -> Result<()> {
 }
 
 fn judge(report: &mut Report, bound: &Samples, weft: &Samples, ovs: &Samples) {
-    let mut against = |case: &str, one: &[f64], other: &[f64]| {
-        report.add(case, "weft", "×", &ratios(one, other))
-    };
+    let mut against =
+        |case: &str, one: &[f64], other: &[f64]| report.add(case, "weft", "×", &ratios(one, other));
     let of_bound = against("new flows / bound", &weft.rates, &bound.rates);
     let of_ovs = against("new flows / ovs", &weft.rates, &ovs.rates);
     let delay = against("first packet / bound", &weft.delays, &bound.delays);

@@ -55,7 +55,12 @@ impl Numbers {
 /// Runs all three so many times, the subjects in turn; or one of them alone.
 pub fn run(report: &mut Report, runs: u32, only: Option<&str>) -> Result<()> {
     // Of one that is full, the kernel drops packets.
-    command::run(&["sysctl", "-q", "-w", "net.netfilter.nf_conntrack_max=2000000"])?;
+    command::run(&[
+        "sysctl",
+        "-q",
+        "-w",
+        "net.netfilter.nf_conntrack_max=2000000",
+    ])?;
     let is_wanted = |name: &str| only.is_none_or(|only| only == name);
     for masks in [Masks::Exact, Masks::Wide] {
         run_as(Part::Subject)?;
@@ -79,7 +84,11 @@ pub fn run(report: &mut Report, runs: u32, only: Option<&str>) -> Result<()> {
             for (subject, samples) in subjects.iter_mut().zip(&mut samples) {
                 let mut one = Samples::default();
                 turn(masks, subject.as_mut(), &mut numbers, &mut one)?;
-                say(&format!("  run {run} {:15} {}", subject.name(), one.words()));
+                say(&format!(
+                    "  run {run} {:15} {}",
+                    subject.name(),
+                    one.words()
+                ));
                 // The first run only warms the caches of the machine and of the emulator.
                 if run > 0 {
                     samples.add(one);
@@ -127,9 +136,13 @@ fn turn(
     let each = |count: u64| number(count) / number(streamed.received);
     let upcalls = after.missed - before.missed;
     samples.rates.push(streamed.rate());
-    samples.costs.push(busy.as_secs_f64() * 1e6 / number(streamed.received));
+    samples
+        .costs
+        .push(busy.as_secs_f64() * 1e6 / number(streamed.received));
     samples.upcalls.push(each(upcalls));
-    samples.passes.push(each(after.hits - before.hits + upcalls));
+    samples
+        .passes
+        .push(each(after.hits - before.hits + upcalls));
     samples.masks.push(each(after.mask_hits - before.mask_hits));
     Ok(())
 }
@@ -169,10 +182,22 @@ fn judge_misses(report: &mut Report, all: &[(&str, Samples)]) {
     let mut show = |case: &str, one: &[f64], other: &[f64]| {
         report.add(case, "weft", "×", &ratios(one, other));
     };
-    show("group: a miss / the stateful bound", &weft.delays, &stateful.delays);
-    show("group: new 5-tuples / the stateful bound", &weft.rates, &stateful.rates);
+    show(
+        "group: a miss / the stateful bound",
+        &weft.delays,
+        &stateful.delays,
+    );
+    show(
+        "group: new 5-tuples / the stateful bound",
+        &weft.rates,
+        &stateful.rates,
+    );
     show("group: new 5-tuples / OVN's", &weft.rates, &ovn.rates);
-    show("group: processor time / the stateful bound's", &weft.costs, &stateful.costs);
+    show(
+        "group: processor time / the stateful bound's",
+        &weft.costs,
+        &stateful.costs,
+    );
     show("group: processor time / OVN's", &weft.costs, &ovn.costs);
 }
 
@@ -181,7 +206,12 @@ fn judge_hits(report: &mut Report, all: &[(&str, Samples)]) {
         report.add("open group: new connections", name, "1/s", &of.rates);
         report.add("open group: passes a packet", name, "passes", &of.passes);
         report.add("open group: masks tried a packet", name, "masks", &of.masks);
-        report.add("open group: upcalls a connection", name, "upcalls", &of.upcalls);
+        report.add(
+            "open group: upcalls a connection",
+            name,
+            "upcalls",
+            &of.upcalls,
+        );
     }
     let [(_, weft), (_, ovn)] = all else { return };
     report.judge(

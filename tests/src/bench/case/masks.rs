@@ -37,7 +37,12 @@ struct Most {
 
 /// Runs it once for each kind of rule.
 pub fn run(report: &mut Report) -> Result<()> {
-    command::run(&["sysctl", "-q", "-w", "net.netfilter.nf_conntrack_max=2000000"])?;
+    command::run(&[
+        "sysctl",
+        "-q",
+        "-w",
+        "net.netfilter.nf_conntrack_max=2000000",
+    ])?;
     let members: Vec<Ipv4Addr> = (0..MANY).map(remote).collect();
     for (name, group) in [
         ("any source", Group::AnySource),
@@ -140,7 +145,10 @@ mod tests {
         assert_eq!(remotes.len(), MANY as usize);
         assert!(remotes.iter().all(|addr| addr.octets()[..2] == [10, 1]));
         let services: std::collections::BTreeSet<_> = (0..FEW * USED).map(service).collect();
-        assert_eq!((services.first(), services.last()), (Some(&SERVICES.0), Some(&SERVICES.1)));
+        assert_eq!(
+            (services.first(), services.last()),
+            (Some(&SERVICES.0), Some(&SERVICES.1))
+        );
         assert_eq!(services.len(), 100);
     }
 }

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::number;
-use super::size::plug_all;
 use crate::bench::frames::{self, Datagram};
 use crate::bench::pair::Pair;
 use crate::bench::processors::{Part, run_as};
@@ -14,6 +13,7 @@ use crate::bench::report::Report;
 use crate::bench::subject::{Group, Masks, Senders, Subject, Weft};
 use crate::bench::traffic::{Connections, introduce, stream};
 use crate::command;
+use crate::crowd::plug_all;
 use crate::demo::report::say;
 
 /// Ports of the host; two of them talk.
@@ -33,7 +33,12 @@ const QUICK: f64 = 100.0;
 
 /// Runs it so many times.
 pub fn run(report: &mut Report, runs: u32) -> Result<()> {
-    command::run(&["sysctl", "-q", "-w", "net.netfilter.nf_conntrack_max=2000000"])?;
+    command::run(&[
+        "sysctl",
+        "-q",
+        "-w",
+        "net.netfilter.nf_conntrack_max=2000000",
+    ])?;
     run_as(Part::Subject)?;
     let mut weft = Weft::start_filtered(Masks::Exact, Senders::Secured, &Group::Open)?;
     plug_all(&weft.site, &weft.network, 2..PORTS)?;
@@ -50,7 +55,10 @@ pub fn run(report: &mut Report, runs: u32) -> Result<()> {
         let streamed = stream(weft.pair(), of, CONNECTIONS.into(), WINDOW)?;
         ensure!(streamed.lost == 0, "datagrams were lost before the restart");
         let flows = weft.counts()?.flows;
-        ensure!(flows >= 2 * u64::from(CONNECTIONS), "there are only {flows} flows");
+        ensure!(
+            flows >= 2 * u64::from(CONNECTIONS),
+            "there are only {flows} flows"
+        );
         weft.site.agent.kill();
         run_as(Part::Subject)?;
         let began = Instant::now();
@@ -74,7 +82,12 @@ pub fn run(report: &mut Report, runs: u32) -> Result<()> {
             starts.push(start);
         }
     }
-    report.add("restart, 100 ports, 10,000 flows: start of a program", "weft", "ms", &starts);
+    report.add(
+        "restart, 100 ports, 10,000 flows: start of a program",
+        "weft",
+        "ms",
+        &starts,
+    );
     let mut quick = |case: &str, samples: &[f64]| {
         report.judge(case, "ms", samples, "under 100", |ms| ms < QUICK);
     };
@@ -131,14 +144,20 @@ impl<'a> Watch<'a> {
     fn send_old(&mut self) -> Result<()> {
         self.datagram.set(self.established, ESTABLISHED + self.sent);
         self.sent += 1;
-        self.pair.from.send_raw(self.datagram.bytes()).context("send")
+        self.pair
+            .from
+            .send_raw(self.datagram.bytes())
+            .context("send")
     }
 
     /// Takes what arrives for a while, or until a new connection's arrives.
     fn takes_new(&mut self, limit: Duration) -> bool {
         let end = Instant::now() + limit;
         while let Some(left) = end.checked_duration_since(Instant::now()) {
-            let frame = self.pair.to.receive_where(left, |frame| frames::number(frame).is_some());
+            let frame = self
+                .pair
+                .to
+                .receive_where(left, |frame| frames::number(frame).is_some());
             match frame.as_deref().and_then(frames::number) {
                 Some(number) if number >= ESTABLISHED => self.came += 1,
                 Some(_) => return true,

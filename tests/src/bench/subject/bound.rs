@@ -159,8 +159,8 @@ pub fn serve(program: Program) -> Result<()> {
             flow: (datapath.families().flow.id, datapath.ifindex()),
             packet: (datapath.families().packet.id, datapath.ifindex()),
         };
-        let paths = [(ports.1, ports.0), (ports.0, ports.1)]
-            .map(|(to, from)| Paths::of(program, from, to));
+        let paths =
+            [(ports.1, ports.0), (ports.0, ports.1)].map(|(to, from)| Paths::of(program, from, to));
         let [there, back] = paths;
         writeln!(std::io::stdout(), "{READY}")?;
         answer(&upcalls.0, &requests.0, numbers, [&there?, &back?])

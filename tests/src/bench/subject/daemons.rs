@@ -8,7 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
 use nix::time::{ClockId, clock_gettime};
+use nix::unistd::Pid;
 
 use crate::bench::pair::fresh_netns;
 use crate::command::{checked, command_in, run};
@@ -69,11 +71,19 @@ impl Daemons {
     }
 
     fn spawn_as(&mut self, name: &str, program: &str, words: &[&str]) -> Result<()> {
-        let own = [("log-file", "log"), ("pidfile", "pid"), ("unixctl", "ctl")]
-            .map(|(option, ending)| format!("--{option}={}/{name}.{ending}", self.dir));
+        let mut own = vec![("log-file", "log"), ("pidfile", "pid")];
+        // ovn-controller has a control socket of a name of its own.
+        if program != "ovn-controller" {
+            own.push(("unixctl", "ctl"));
+        }
+        let file = |ending: &str| format!("{}/{name}.{ending}", self.dir);
+        let options: Vec<String> = own
+            .iter()
+            .map(|(option, ending)| format!("--{option}={}", file(ending)))
+            .collect();
         let mut all = vec![program];
         all.extend(words);
-        all.extend(own.iter().map(String::as_str));
+        all.extend(options.iter().map(String::as_str));
         let child = self
             .command(&all)
             .stdout(Stdio::null())
@@ -81,8 +91,8 @@ impl Daemons {
             .spawn()
             .with_context(|| format!("cannot start {program}"))?;
         self.children.push(child);
-        let control = self.control(name);
-        wait::until(program, PATIENCE, || Path::new(&control).exists())
+        let is_there = |(_, ending): &(&str, &str)| Path::new(&file(ending)).exists();
+        wait::until(program, PATIENCE, || own.iter().all(is_there))
     }
 
     /// The control socket of a program.
@@ -127,6 +137,16 @@ impl Daemons {
 
 impl Drop for Daemons {
     fn drop(&mut self) {
+        // One that detached itself is no child.
+        for file in std::fs::read_dir(self.dir).into_iter().flatten().flatten() {
+            let path = file.path();
+            if path.extension().is_some_and(|ending| ending == "pid")
+                && let Ok(text) = std::fs::read_to_string(&path)
+                && let Ok(pid) = text.trim().parse()
+            {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
         for child in self.children.iter_mut().rev() {
             let _ = child.kill();
             let _ = child.wait();

@@ -14,7 +14,7 @@ const OPEN_FROM: u16 = 1_024;
 /// The ports that [`Group::AnySource`] and [`Group::Prefix`] let in, both included.
 pub const SERVICES: (u16, u16) = (2_000, 2_099);
 /// The prefix of [`Group::Prefix`], with its length.
-pub const REMOTES: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 1, 0, 0), 16);
+const REMOTES: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 1, 0, 0), 16);
 
 /// What may be sent to a machine; answers, and all that it begins itself, may pass in any case.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,7 +47,10 @@ impl Group {
         match self {
             Group::Open => format!("{to} && udp.dst >= {OPEN_FROM}"),
             Group::AnySource => format!("{to} && {services}"),
-            Group::Prefix => format!("{to} && ip4.src == {}/{} && {services}", REMOTES.0, REMOTES.1),
+            Group::Prefix => format!(
+                "{to} && ip4.src == {}/{} && {services}",
+                REMOTES.0, REMOTES.1
+            ),
             Group::Members(_) => format!("{to} && ip4.src == ${members}"),
         }
     }
@@ -80,7 +83,11 @@ pub(super) fn secure(
 ) -> Result<String> {
     let answers = json!({ "type": "accept", "matchReturnFlow": true });
     let arp = json!({ "type": "accept", "dlType": 0x0806 });
-    let (egress, _) = cloud::chain(rest, "egress", &[answers.clone(), json!({ "type": "accept" })])?;
+    let (egress, _) = cloud::chain(
+        rest,
+        "egress",
+        &[answers.clone(), json!({ "type": "accept" })],
+    )?;
     let rules = [answers, arp, rule, json!({ "type": "drop" })];
     let (ingress, _) = cloud::chain(rest, "ingress", &rules)?;
     for (port, mac) in [(from, FROM), (to, TO)] {

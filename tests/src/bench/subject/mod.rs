@@ -61,7 +61,10 @@ fn processor_time(pid: u32) -> Result<Duration> {
     let mut sum = 0_u64;
     for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         let text = std::fs::read_to_string(thread?.path().join("schedstat"))?;
-        let first = text.split_whitespace().next().context("schedstat is empty")?;
+        let first = text
+            .split_whitespace()
+            .next()
+            .context("schedstat is empty")?;
         sum += first.parse::<u64>()?;
     }
     Ok(Duration::from_nanos(sum))

@@ -89,17 +89,38 @@ impl Ovn {
                 self.nb(&["lsp-set-port-security", &port, &address])?;
             }
             let id = format!("external_ids:iface-id={port}");
-            let add = ["add-port", "br-int", &tap, "--", "set", "interface", &tap, &id];
-            wait::until_ok("the integration bridge", PATIENCE, || self.daemons.vsctl(&add))?;
+            let add = [
+                "add-port",
+                "br-int",
+                &tap,
+                "--",
+                "set",
+                "interface",
+                &tap,
+                &id,
+            ];
+            wait::until_ok("the integration bridge", PATIENCE, || {
+                self.daemons.vsctl(&add)
+            })?;
         }
         self.nb(&["pg-set-ports", "pg0", "lp1", "lp2"])?;
         if let Group::Members(members) = group {
             let addresses: Vec<String> = members.iter().map(|addr| format!("\"{addr}\"")).collect();
             let addresses = format!("addresses={}", addresses.join(","));
-            self.nb(&["create", "address_set", &format!("name={MEMBERS}"), &addresses])?;
+            self.nb(&[
+                "create",
+                "address_set",
+                &format!("name={MEMBERS}"),
+                &addresses,
+            ])?;
         }
         let matches = group.as_ovn_match(MEMBERS);
-        self.nb(&acl("from-lport", "1002", "inport == @pg0 && ip4", "allow-related"))?;
+        self.nb(&acl(
+            "from-lport",
+            "1002",
+            "inport == @pg0 && ip4",
+            "allow-related",
+        ))?;
         self.nb(&acl("to-lport", "1002", &matches, "allow-related"))?;
         self.nb(&acl("to-lport", "1001", "outport == @pg0 && ip4", "drop"))?;
         self.sync()

@@ -98,5 +98,8 @@ impl Paths {
 /// Whether a key is of a packet that was looked up.
 fn is_second(key: &[u8]) -> bool {
     let mut recirc = places(key).filter(|(kind, _)| *kind == number::RECIRC_ID);
-    recirc.next().and_then(|(_, at)| key.get(at)).is_some_and(|id| id.iter().any(|&byte| byte != 0))
+    recirc
+        .next()
+        .and_then(|(_, at)| key.get(at))
+        .is_some_and(|id| id.iter().any(|&byte| byte != 0))
 }

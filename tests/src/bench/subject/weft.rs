@@ -1,5 +1,6 @@
 //! Weft itself: service and agent as they are shipped, in the guest's own network namespace.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -71,7 +72,8 @@ impl Weft {
         let members = match group {
             Group::Members(members) => {
                 let id = Self::MEMBERS.to_string();
-                weft.site.address_group(&id, members)?;
+                let members: Vec<IpAddr> = members.iter().map(|&addr| addr.into()).collect();
+                weft.site.address_group(&id, &members)?;
                 Some(id)
             }
             _ => None,
@@ -80,7 +82,8 @@ impl Weft {
         let port = |tap: &str| {
             let mut all = bindings.as_array().into_iter().flatten();
             let of = all.find(|binding| binding["interface"] == tap);
-            of.and_then(|of| of["portId"].as_str()).context("no such binding")
+            of.and_then(|of| of["portId"].as_str())
+                .context("no such binding")
         };
         let ports = [port("tapfrom")?, port("tapto")?];
         let rule = group.as_rule(members.as_deref());

@@ -3,6 +3,8 @@
 mod connections;
 mod fragments;
 mod guests;
+mod many;
+mod members;
 mod restart;
 
 use std::cell::Cell;
