@@ -1,6 +1,7 @@
 //! A whole site on one machine: the service, an agent and what they keep, all in a folder of the test's
 //! own. What an earlier test left, a datapath and taps, goes first.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -143,6 +144,19 @@ impl Site {
         let mut command = Command::new(program("weft"));
         command.arg("--socket").arg(self.socket()).args(words);
         checked(command)
+    }
+
+    /// Makes an address group of these members, in one transaction.
+    pub fn address_group(&self, id: &str, members: &[IpAddr]) -> Result<()> {
+        let quoted: Vec<String> = members.iter().map(|addr| format!("\"{addr}\"")).collect();
+        let text = format!(
+            "[address_group.\"{id}\"]\nname = \"members\"\naddresses = [{}]\n",
+            quoted.join(", ")
+        );
+        let file = self.dir.join("members.toml");
+        std::fs::write(&file, text)?;
+        let file = file.to_str().context("the folder's name is no text")?;
+        self.weft(&["apply", "--yes", file]).map(drop)
     }
 
     /// Runs `weft --json` for this site.

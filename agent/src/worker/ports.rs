@@ -70,9 +70,13 @@ impl PortSlot {
 }
 
 impl Ports {
-    /// Enters a port; its token.
-    pub(super) fn insert(&mut self, slot: PortSlot) -> u64 {
+    /// Enters a port, with the number that it has in a snapshot; its token.
+    pub(super) fn insert(&mut self, mut slot: PortSlot, snapshot: &Snapshot) -> u64 {
         self.last_token += 1;
+        slot.number = number_of(&slot, snapshot);
+        if let Some(number) = slot.number {
+            self.by_number.insert(number, self.last_token);
+        }
         self.slots.insert(self.last_token, slot);
         self.last_token
     }
@@ -107,7 +111,7 @@ impl Ports {
     pub(super) fn renumber(&mut self, snapshot: &Snapshot) {
         self.by_number.clear();
         for (&token, slot) in &mut self.slots {
-            slot.number = snapshot.local_by_port(slot.port).map(|local| local.number);
+            slot.number = number_of(slot, snapshot);
             if let Some(number) = slot.number {
                 self.by_number.insert(number, token);
             }
@@ -135,6 +139,10 @@ impl Ports {
         self.slots.clear();
         self.by_number.clear();
     }
+}
+
+fn number_of(slot: &PortSlot, snapshot: &Snapshot) -> Option<u32> {
+    snapshot.local_by_port(slot.port).map(|local| local.number)
 }
 
 /// Puts a socket's id into the actions that bring packets up.

@@ -192,24 +192,17 @@ impl Worker {
 
     fn attach(&mut self, port: PortId, source: Box<dyn UpcallSource>) {
         let slot = PortSlot::new(port, source, self.settings.punts_per_port, self.now());
-        self.ports.insert(slot);
-        self.renumber();
+        let token = self.ports.insert(slot, &self.snapshot);
+        if let Some(slot) = self.ports.get_mut(token) {
+            watch(&self.epoll, token, slot);
+        }
     }
 
     /// Takes the ports' numbers from the snapshot, and starts to read those that have one now.
     fn renumber(&mut self) {
         self.ports.renumber(&self.snapshot);
         for (token, slot) in self.ports.iter_mut() {
-            if slot.watched || slot.number.is_none() {
-                continue;
-            }
-            let event = EpollEvent::new(EpollFlags::EPOLLIN, token);
-            match self.epoll.add(&*slot.source, event) {
-                Ok(()) => slot.watched = true,
-                Err(errno) => {
-                    tracing::error!(port = %slot.port, %errno, "cannot wait for a port's upcalls");
-                }
-            }
+            watch(&self.epoll, token, slot);
         }
     }
 
@@ -371,5 +364,18 @@ impl Worker {
 
     pub(super) fn now(&self) -> Time {
         self.shared.now()
+    }
+}
+
+/// Starts to read a port that has a number now.
+fn watch(epoll: &Epoll, token: u64, slot: &mut PortSlot) {
+    if slot.watched || slot.number.is_none() {
+        return;
+    }
+    match epoll.add(&*slot.source, EpollEvent::new(EpollFlags::EPOLLIN, token)) {
+        Ok(()) => slot.watched = true,
+        Err(errno) => {
+            tracing::error!(port = %slot.port, %errno, "cannot wait for a port's upcalls");
+        }
     }
 }

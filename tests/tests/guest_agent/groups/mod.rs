@@ -5,6 +5,8 @@ mod forged;
 mod fragments;
 mod guests;
 mod impact;
+mod many;
+mod members;
 mod restart;
 mod tools;
 
