@@ -222,7 +222,7 @@ async fn gone(stream: &UnixStream) {
     }
 }
 
-fn understand(line: &[u8]) -> Result<Request, Failure> {
+pub(crate) fn understand(line: &[u8]) -> Result<Request, Failure> {
     let bad = |message: String| failure(FailureCode::BadRequest, message);
     if line.len() as u64 >= LONGEST {
         return Err(bad(format!("a request has {LONGEST} bytes at most")));

@@ -33,7 +33,7 @@
 
 mod adopt;
 mod batch;
-mod connections;
+pub(crate) mod connections;
 mod foresee;
 mod inbox;
 mod judge;

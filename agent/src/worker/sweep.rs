@@ -6,12 +6,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use weft_flowsim::{Effect, Probe, Scratch, Time, simulate};
 use weft_ovs::{Datapath, DumpedFlow, Error, FlowName, FlowUsage, Op};
 
 use super::inbox::{Dumped, Message};
 use super::shared::Shared;
+use crate::sync::{Receiver, RecvTimeoutError};
 
 /// Time between two dumps.
 const PERIOD: Duration = Duration::from_secs(2);

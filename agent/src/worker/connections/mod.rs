@@ -24,7 +24,7 @@
 //! - *The agent ends before a cut*: that one is due is noted in a file of the run directory, with the revision. The next
 //!   run cuts when it has that revision: its snapshot on disk may be older, and would deny what was allowed since.
 
-mod conversations;
+pub(crate) mod conversations;
 mod judge;
 mod note;
 
@@ -33,7 +33,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use weft_flowsim::{CUT, Conversation, Scratch};
 use weft_ovs::conntrack::{Bits, Entry, Filter, Outcome};
 use weft_ovs::{Conntrack, Datapath, Error};
@@ -46,6 +45,7 @@ use super::run::Worker;
 use super::shared::Shared;
 use super::tally::Counter;
 use crate::hot::Event;
+use crate::sync::{Receiver, RecvTimeoutError};
 
 /// After a listing that failed, so long is waited before the next.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -64,7 +64,7 @@ pub(super) enum News {
     Vacated(u16),
     /// Say when all before this is dealt with.
     #[cfg(test)]
-    Echo(crossbeam_channel::Sender<()>),
+    Echo(crate::sync::Sender<()>),
     /// End the thread.
     Stop,
 }
