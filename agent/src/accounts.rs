@@ -98,7 +98,7 @@ impl Accounts {
         }
     }
 
-    fn text(&self) -> Vec<u8> {
+    pub(crate) fn text(&self) -> Vec<u8> {
         let drops = self.drops.iter();
         let stored = Stored {
             v: VERSION,
@@ -119,7 +119,7 @@ impl Accounts {
         serde_json::to_vec(&stored).unwrap_or_default()
     }
 
-    fn parse(content: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(content: &[u8]) -> Result<Self, String> {
         let stored: Stored = serde_json::from_slice(content).map_err(|error| error.to_string())?;
         if stored.v != VERSION {
             return Err(format!(

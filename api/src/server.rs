@@ -216,7 +216,7 @@ async fn connection(stream: TcpStream, router: Router, service: Arc<Service>) {
     }
 }
 
-fn router(service: &Arc<Service>) -> Router {
+pub(crate) fn router(service: &Arc<Service>) -> Router {
     let limits = Arc::new(Limits::new());
     let gate = Arc::new(Gate::new(service));
     let limited = Router::new()

@@ -26,6 +26,8 @@ pub mod error;
 pub mod files;
 pub mod frame;
 pub mod frame_text;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod output;
 pub mod pcap;
 pub mod progress;

@@ -64,5 +64,9 @@ pub use security::Violation;
 pub use simulate::{serve, simulate};
 pub use trace::{Step, What};
 
-#[cfg(test)]
+#[cfg(fuzzing)]
+pub use tests::fuzz;
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code, missing_docs, unused_imports))]
+#[allow(unreachable_pub, reason = "fuzzers reach it")]
 mod tests;

@@ -20,6 +20,8 @@ pub mod bridge;
 pub mod chain;
 pub mod dhcp;
 pub mod follow;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod host;
 pub mod id;
 pub mod in_words;

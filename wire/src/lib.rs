@@ -22,6 +22,8 @@
 pub mod apply;
 pub mod backup;
 pub mod control;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod host;
 pub mod impact;
 pub mod log;

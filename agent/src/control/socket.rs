@@ -255,7 +255,7 @@ fn carries_changes(line: &[u8]) -> bool {
     head.windows(verb.len()).any(|window| window == verb)
 }
 
-fn understand(line: &[u8]) -> Result<Request, Failure> {
+pub(crate) fn understand(line: &[u8]) -> Result<Request, Failure> {
     let bad = |message: String| failure(FailureCode::BadRequest, message);
     let longest = match carries_changes(line) {
         true => LONGEST_CHANGES,

@@ -264,7 +264,7 @@ async fn list<T: Serialize>(items: Vec<T>, replies: &Replies) -> Outcome {
     done(&())
 }
 
-fn bytes_of(hex: &str) -> Result<Vec<u8>, Failure> {
+pub(crate) fn bytes_of(hex: &str) -> Result<Vec<u8>, Failure> {
     let bad = |what: String| {
         failure(
             FailureCode::BadRequest,

@@ -15,11 +15,13 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::PoisonError;
 
 use weft_flowsim::{Learned, Time};
 use weft_topology::id::{BridgeId, PortId};
 use weft_topology::{MacAddr, Tag};
+
+use crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// How long an entry lives that no packet uses, in milliseconds (IEEE 802.1Q §8.8.3: 300 s).
 pub const AGEING_MS: u64 = 300_000;

@@ -35,7 +35,7 @@
 mod adopt;
 mod audit;
 mod batch;
-mod connections;
+pub(crate) mod connections;
 mod foresee;
 mod impact;
 mod inbox;

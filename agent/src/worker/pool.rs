@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use weft_ovs::{Datapath, Limited};
 use weft_topology::id::PortId;
 use weft_topology::{Snapshot, Tag};
@@ -18,6 +16,7 @@ use super::run::Worker;
 use super::shared::{Clock, RECEIVE_BUFFER, Settings, Shared, monotonic_clock};
 use super::sweep::Sweeper;
 use crate::hot::{Event, Hot, HotError, Start};
+use crate::sync::{self, JoinHandle, Mutex, MutexGuard, Receiver, Sender, bounded, unbounded};
 
 /// How long the control side waits for a worker's answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -115,7 +114,7 @@ fn spawn(
     work: impl FnOnce() -> nix::Result<()> + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
     let (shared, thread) = (shared.clone(), name.to_owned());
-    Builder::new().name(name.to_owned()).spawn(move || {
+    sync::spawn(name, move || {
         // A simulation is guarded by itself; what gets here is a defect of the thread.
         let reason = match catch_unwind(AssertUnwindSafe(work)) {
             Ok(Ok(())) => return,
@@ -186,9 +185,7 @@ impl Workers {
         }
         let worker = Sweeper::new(self.shared.clone(), lock(&self.control).fork()?);
         let (stop, stopped) = bounded(0);
-        let thread = Builder::new()
-            .name("sweeper".to_owned())
-            .spawn(move || worker.run(&stopped))?;
+        let thread = sync::spawn("sweeper", move || worker.run(&stopped))?;
         *sweeper = Some(RunningSweeper {
             _stop: stop,
             thread,
@@ -224,7 +221,7 @@ impl Workers {
         let end = Instant::now() + FAREWELL;
         for thread in threads {
             while !thread.is_finished() && Instant::now() < end {
-                std::thread::sleep(Duration::from_millis(1));
+                sync::sleep(Duration::from_millis(1));
             }
             if thread.is_finished() {
                 let _ = thread.join();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use weft_flow::Ufid;
 use weft_flowsim::{Outcome, Probe, Scratch, Time};
 use weft_ovs::{Datapath, Error, FlowStats, OpReply, UpcallBuffer, UpcallSource};
@@ -19,6 +19,7 @@ use super::ports::{PortSlot, Ports};
 use super::shared::{Settings, Shared};
 use super::tally::{Counter, Lost, Tally};
 use crate::flows::table::FlowTable;
+use crate::sync;
 
 /// Upcalls that one port may bring before the next port's turn.
 const QUANTUM: usize = 16;
@@ -111,7 +112,7 @@ impl Worker {
         let mut buffer = UpcallBuffer::new();
         let mut ready = [EpollEvent::empty(); TURN];
         loop {
-            let count = match self.epoll.wait(&mut ready, EpollTimeout::NONE) {
+            let count = match sync::wait(&self.epoll, &mut ready) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(errno),

@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
-use crossbeam_channel::Sender;
 use tokio::sync::mpsc::UnboundedSender;
 use weft_flowsim::Time;
 use weft_observe::metrics::{Distribution, Histogram};
@@ -18,6 +16,7 @@ use super::tally::Counters;
 use crate::flows::learned::MacTable;
 use crate::hot::{Event, Limits};
 use crate::measures::UPCALL_BOUNDS;
+use crate::sync::{ArcSwap, Mutex, MutexGuard, Sender};
 
 /// Receive buffer of a port's upcall socket, in bytes: some hundred full frames, or some thousand
 /// small ones.
@@ -226,7 +225,7 @@ impl Shared {
         self.postboxes().for_each(|postbox| postbox.send(message()));
     }
 
-    fn epochs(&self) -> std::sync::MutexGuard<'_, Epochs> {
+    fn epochs(&self) -> MutexGuard<'_, Epochs> {
         self.epochs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,7 +6,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use weft_flowsim::{Effect, Probe, Scratch, Time, simulate};
 use weft_ovs::{Datapath, DumpedFlow, Error, FlowName, FlowUsage, Op};
 use weft_topology::Tag;
@@ -14,6 +13,7 @@ use weft_topology::Tag;
 use super::inbox::{Dumped, Message};
 use super::shared::Shared;
 use crate::flows::learned::Learnt;
+use crate::sync::{Receiver, RecvTimeoutError};
 
 /// Time between two dumps.
 const PERIOD: Duration = Duration::from_secs(2);

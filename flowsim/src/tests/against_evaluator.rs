@@ -12,7 +12,8 @@ use weft_topology::id::{BridgeId, PortId};
 use weft_topology::{MacAddr, Snapshot, Tag};
 
 use super::net::snapshot;
-use super::random::{NOW, any_arrival, any_world, cases, config};
+use super::random::{NOW, any_world, cases, config};
+use super::random_frames::any_arrival;
 use super::run::{Seen, commits, send_through};
 use crate::stages::{STAGES, Stage};
 use crate::{Effect, Reason, Violation};
@@ -80,7 +81,7 @@ fn is_caught(order: &[Stage]) -> bool {
 }
 
 /// Sends a frame through both. Returns the world after it.
-fn compare(
+pub(super) fn compare(
     stages: &[Stage],
     before: World,
     snapshot: &Snapshot,

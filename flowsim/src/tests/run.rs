@@ -41,8 +41,19 @@ impl Seen {
 
 /// A simulation from a key alone.
 pub(crate) fn judge(world: &World, snapshot: &Snapshot, key: &FlowKey, now: Duration) -> Outcome {
-    let (table, mut scratch) = (Table(world), Scratch::new());
-    let mut probe = Probe::new(key, &[], &table, time(now), &mut scratch);
+    judge_in(&mut Scratch::new(), world, snapshot, key, now)
+}
+
+/// The same in memory that is used again.
+pub(crate) fn judge_in(
+    scratch: &mut Scratch,
+    world: &World,
+    snapshot: &Snapshot,
+    key: &FlowKey,
+    now: Duration,
+) -> Outcome {
+    let table = Table(world);
+    let mut probe = Probe::new(key, &[], &table, time(now), scratch);
     simulate(snapshot, &mut probe)
 }
 

@@ -80,7 +80,7 @@ fn encode(id: u32, meter: Meter, out: &mut Vec<u8>) -> Result<(), TooLong> {
 }
 
 /// The counts, if there are any.
-fn decode(attrs: Attrs<'_>) -> Result<Option<MeterStats>, AttrError> {
+pub(super) fn decode(attrs: Attrs<'_>) -> Result<Option<MeterStats>, AttrError> {
     let (mut seen, mut dropped) = (None, (0, 0));
     for attr in attrs {
         let attr = attr?;

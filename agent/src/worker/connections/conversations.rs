@@ -91,7 +91,7 @@ impl Conversations {
     }
 }
 
-fn line(of: &Conversation) -> String {
+pub(crate) fn line(of: &Conversation) -> String {
     let tos = of.tos.map_or_else(|| "-".to_owned(), |tos| tos.to_string());
     format!(
         "{} {:012x} {:012x} {:04x} {:04x} {tos}\n",
@@ -99,7 +99,7 @@ fn line(of: &Conversation) -> String {
     )
 }
 
-fn parse(line: &str) -> Option<Conversation> {
+pub(crate) fn parse(line: &str) -> Option<Conversation> {
     let words: Vec<&str> = line.split(' ').collect();
     let [port, source, destination, tci, tpid, tos] = words[..] else {
         return None;

@@ -24,7 +24,7 @@
 //! - *The agent ends before a cut*: that one is due is noted in a file of the run directory, with the revision. The next
 //!   run cuts when it has that revision: its snapshot on disk may be older, and would deny what was allowed since.
 
-mod conversations;
+pub(crate) mod conversations;
 mod judge;
 mod live;
 mod note;
@@ -37,7 +37,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use weft_flowsim::{CUT, Conversation, Scratch};
 use weft_ovs::conntrack::{Bits, Filter, Outcome};
 use weft_ovs::{Conntrack, Datapath, Error};
@@ -50,6 +49,7 @@ use super::run::Worker;
 use super::shared::Shared;
 use super::tally::Counter;
 use crate::hot::Event;
+use crate::sync::{Receiver, RecvTimeoutError, Sender};
 
 /// After a listing that failed, so long is waited before the next.
 const AGAIN: Duration = Duration::from_secs(1);

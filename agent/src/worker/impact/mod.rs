@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crossbeam_channel::bounded;
+use crate::sync::bounded;
 use weft_flowsim::{Conversation, Scratch};
 use weft_topology::{Change, Snapshot};
 use weft_wire::impact::{Impact, ImpactResult};

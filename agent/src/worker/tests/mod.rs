@@ -8,6 +8,7 @@ mod learning;
 mod limits;
 mod parking;
 mod ports;
+mod races;
 mod stage;
 mod sweeping;
 mod topology;

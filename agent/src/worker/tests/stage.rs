@@ -9,11 +9,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use weft_flow::{Action, Field, key::mac_to_bits};
 use weft_flowsim::Time;
 use weft_ovs::{Datapath, DumpedFlow, MemoryDatapath, NewVport, VportKind, Writes};
-use weft_topology::{Change, LocalPort, MacAddr, Snapshot, Tag};
+use weft_topology::{Change, Epoch, LocalPort, MacAddr, Snapshot, Tag};
 
+use super::races::contended::Contended;
 use super::topology::{bridge, frame, mac, port, port_id, put};
 use crate::accounts::Accounts;
 use crate::hot::{Event, Hot, Limits, Start};
+use crate::sync::{bounded, point, sleep};
 use crate::worker::connections::News;
 use crate::worker::pool::{Workers, start_with};
 use crate::worker::sweep::Sweeper;
@@ -29,7 +31,7 @@ pub(super) struct Stage {
     pub(super) limits: Limits,
     time: Arc<AtomicU64>,
     sweeper: Sweeper,
-    events: UnboundedReceiver<Event>,
+    pub(super) events: UnboundedReceiver<Event>,
     local: Vec<LocalPort>,
     revision: u64,
     /// For the next agent.
@@ -106,6 +108,17 @@ impl Stage {
         self.local.retain(|local| local.port != port_id(n));
     }
 
+    /// The device of a port that was let go goes, too.
+    pub(super) fn forget_port(&mut self, n: u8) {
+        self.datapath.remove_device(self.number(n)).unwrap();
+        self.local.retain(|local| local.port != port_id(n));
+    }
+
+    /// A handle on the datapath for another thread.
+    pub(super) fn contended(&self) -> Contended {
+        Contended(self.datapath.fork().unwrap())
+    }
+
     pub(super) fn number(&self, n: u8) -> u32 {
         let mut local = self.local.iter();
         local.find(|it| it.port == port_id(n)).unwrap().number
@@ -158,6 +171,16 @@ impl Stage {
         let snapshot = Arc::new(self.snapshot.clone());
         self.workers.publish(snapshot, Arc::new(tags));
         self.settle();
+    }
+
+    /// The topology begins to change: what the workers make of it is still to come.
+    pub(super) fn begin_to_change(&mut self, changes: &[Change]) -> Epoch {
+        self.revision += 1;
+        let (snapshot, tags) = self.snapshot.apply(self.revision, changes);
+        self.snapshot = snapshot;
+        let snapshot = Arc::new(self.snapshot.clone());
+        self.workers.publish(snapshot, Arc::new(tags));
+        self.snapshot.epoch()
     }
 
     fn publish_local(&mut self) {
@@ -284,7 +307,7 @@ impl Stage {
     /// What the workers have told since this was last asked.
     pub(super) fn events(&mut self) -> Vec<Event> {
         // An epoch is told of by the warden.
-        let (sender, echo) = crossbeam_channel::bounded(1);
+        let (sender, echo) = bounded(1);
         self.workers.shared.tell_warden(News::Echo(sender));
         echo.recv_timeout(PATIENCE).unwrap();
         std::iter::from_fn(|| self.events.try_recv().ok()).collect()
@@ -343,7 +366,7 @@ fn start(
 ) -> (Arc<Workers>, UnboundedReceiver<Event>) {
     let (sender, events) = unbounded_channel();
     let start = Start {
-        datapath: datapath.fork().unwrap(),
+        datapath: Box::new(Contended(datapath.fork().unwrap())),
         snapshot: Arc::new(Snapshot::default()),
         limits,
         exact_flows: false,
@@ -353,7 +376,10 @@ fn start(
         events: sender,
     };
     let time = time.clone();
-    let clock = Box::new(move || Time(time.load(Ordering::Relaxed)));
+    let clock = Box::new(move || {
+        point();
+        Time(time.load(Ordering::Relaxed))
+    });
     (start_with(start, WORKERS, clock).unwrap(), events)
 }
 
@@ -366,6 +392,6 @@ pub(super) fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !happened() {
         assert!(Instant::now() < end, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_micros(200));
+        sleep(Duration::from_micros(200));
     }
 }

@@ -11,7 +11,7 @@ use crate::conntrack::{Bits, Counters, Entry, Part, Status, TcpState, Traffic, T
 use crate::nl::requests::Failure;
 
 /// Appends what names an entry: its zone and its original direction.
-pub(super) fn encode_name(zone: u16, original: &Tuple, out: &mut Vec<u8>) -> Result<(), TooLong> {
+pub(crate) fn encode_name(zone: u16, original: &Tuple, out: &mut Vec<u8>) -> Result<(), TooLong> {
     let whole = out.begin(attr::TUPLE_ORIG | NESTED);
     let addresses = out.begin(tuple_attr::IP | NESTED);
     encode_address((ip::V4_SRC, ip::V6_SRC), original.source, out);
@@ -210,6 +210,16 @@ fn decode_traffic(whole: &Attr<'_>) -> Result<Traffic, AttrError> {
         }
     }
     Ok(traffic)
+}
+
+/// An entry with the tuple of a name in both directions.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn both_ways(mut name: Vec<u8>) -> Vec<u8> {
+    let length = name.first_chunk().map(|length| u16::from_ne_bytes(*length));
+    let mut reply = name[..usize::from(length.unwrap_or(0))].to_vec();
+    reply[2..4].copy_from_slice(&(attr::TUPLE_REPLY | NESTED).to_ne_bytes());
+    name.extend(reply);
+    name
 }
 
 #[cfg(test)]

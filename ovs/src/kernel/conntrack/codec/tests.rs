@@ -5,7 +5,7 @@ use proptest::prelude::{any, proptest};
 use weft_flow::attr::{Attrs, NESTED, PutAttr};
 
 use super::super::uapi::attr;
-use super::{decode, encode_mark, encode_name};
+use super::{both_ways, decode, encode_mark, encode_name};
 use crate::conntrack::{Bits, Part, TcpState, Tuple};
 
 fn tuple(addresses: [&str; 2], protocol: u8, part: Part) -> Tuple {
@@ -27,12 +27,7 @@ const PORTS: Part = Part::Ports {
 fn entry(tuple: &Tuple) -> Vec<u8> {
     let mut out = Vec::new();
     encode_name(5, tuple, &mut out).unwrap();
-    let length = u16::from_ne_bytes([out[0], out[1]]);
-    let reply = out[..usize::from(length)].to_vec();
-    let at = out.len();
-    out.extend(reply);
-    out[at + 2..at + 4].copy_from_slice(&(attr::TUPLE_REPLY | NESTED).to_ne_bytes());
-    out
+    both_ways(out)
 }
 
 #[test]
