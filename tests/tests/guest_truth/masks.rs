@@ -29,10 +29,11 @@ const BURST: usize = 200;
 
 /// A security group with rules of ports, of prefixes and of a group of single addresses.
 fn topology(random: &mut Rng) -> String {
-    let members: BTreeSet<String> = (0..150)
-        .map(|_| Ipv4Addr::from_bits(random.u32(..)).to_string())
-        .chain((0..150).map(|_| Ipv6Addr::from_bits(random.u128(..)).to_string()))
-        .collect();
+    let mut members = BTreeSet::new();
+    for _ in 0..150 {
+        members.insert(Ipv4Addr::from_bits(random.u32(..)).to_string());
+        members.insert(Ipv6Addr::from_bits(random.u128(..)).to_string());
+    }
     let members: Vec<String> = members.iter().map(|it| format!("\"{it}\"")).collect();
     let mut out = format!(
         r#"name = "truth"

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod strangers;
+mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
