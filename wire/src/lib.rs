@@ -29,3 +29,4 @@ pub mod sync;
 pub mod text;
 pub mod topology_file;
 pub mod watch;
+pub mod why;

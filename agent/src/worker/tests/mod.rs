@@ -5,6 +5,8 @@ mod adoption;
 mod changes;
 mod learning;
 mod limits;
+mod logging;
+mod metering;
 mod parking;
 mod ports;
 mod stage;

@@ -3,7 +3,9 @@
 mod connections;
 mod fragments;
 mod guests;
+mod logging;
 mod restart;
+mod why;
 
 use std::cell::Cell;
 use std::time::Duration;
