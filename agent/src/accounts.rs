@@ -37,6 +37,8 @@ pub struct Accounts {
     pub drops: BTreeMap<(Option<PortId>, String), u64>,
     /// Packets of flows that drop which are in `drops`.
     pub flows: BTreeMap<Ufid, u64>,
+    /// Packets that meters have dropped which are in `drops`, by meter.
+    pub meters: BTreeMap<u32, u64>,
 }
 
 /// The file.
@@ -46,6 +48,8 @@ struct Stored {
     starts: u64,
     drops: Vec<DropInfo>,
     flows: Vec<(String, u64)>,
+    #[serde(default)]
+    meters: Vec<(u32, u64)>,
 }
 
 impl Accounts {
@@ -115,6 +119,11 @@ impl Accounts {
                 .iter()
                 .map(|(ufid, &packets)| (ufid.to_string(), packets))
                 .collect(),
+            meters: self
+                .meters
+                .iter()
+                .map(|(&id, &packets)| (id, packets))
+                .collect(),
         };
         serde_json::to_vec(&stored).unwrap_or_default()
     }
@@ -129,7 +138,9 @@ impl Accounts {
         }
         let of_drops = stored.drops.iter().map(|drop| drop.packets);
         let of_flows = stored.flows.iter().map(|(_, packets)| *packets);
-        let mut counts = of_drops.chain(of_flows).chain([stored.starts]);
+        let of_meters = stored.meters.iter().map(|(_, packets)| *packets);
+        let all = of_drops.chain(of_flows).chain(of_meters);
+        let mut counts = all.chain([stored.starts]);
         if let Some(count) = counts.find(|&count| count > HIGHEST) {
             return Err(format!("nobody has counted up to {count}"));
         }
@@ -149,6 +160,7 @@ impl Accounts {
                 .into_iter()
                 .map(flow)
                 .collect::<Result<_, _>>()?,
+            meters: stored.meters.into_iter().collect(),
         })
     }
 }
@@ -172,6 +184,7 @@ mod tests {
             ]
             .into(),
             flows: [(Ufid([7; 16]), 5)].into(),
+            meters: [(11, 6)].into(),
         }
     }
 

@@ -76,6 +76,13 @@ pub struct LimitsSection {
     pub connections_per_zone: u32,
     /// Packets a second that the agent answers itself, for each port and class, at least 1; the burst is the same.
     pub punts_per_port: u32,
+    /// Fragments a second of one port that the kernel puts together where a rule needs the whole datagram, at least 1;
+    /// the burst is the same.
+    pub fragments_per_port: u32,
+    /// Packets a second of one port that rules log, at least 1.
+    pub logs_per_port: u32,
+    /// How many of them may come at once, at least 1.
+    pub log_burst: u32,
 }
 
 /// For finding faults.
@@ -186,6 +193,9 @@ impl Config {
             flows_per_port: self.limits.flows_per_port,
             connections_per_zone: self.limits.connections_per_zone,
             punts_per_port: self.limits.punts_per_port,
+            fragments_per_port: self.limits.fragments_per_port,
+            logs_per_port: self.limits.logs_per_port,
+            log_burst: self.limits.log_burst,
         }
     }
 
@@ -237,11 +247,17 @@ impl Config {
             flows_per_port,
             connections_per_zone,
             punts_per_port,
+            fragments_per_port,
+            logs_per_port,
+            log_burst,
         } = self.limits;
         for (key, value) in [
             ("limits.flows_per_port", flows_per_port),
             ("limits.connections_per_zone", connections_per_zone),
             ("limits.punts_per_port", punts_per_port),
+            ("limits.fragments_per_port", fragments_per_port),
+            ("limits.logs_per_port", logs_per_port),
+            ("limits.log_burst", log_burst),
         ] {
             if value == 0 {
                 return Err((key, "0 would serve nobody; want at least 1".to_owned()));
@@ -298,6 +314,9 @@ impl Default for LimitsSection {
             flows_per_port: 20_000,
             connections_per_zone: 65_536,
             punts_per_port: 2_000,
+            fragments_per_port: 20_000,
+            logs_per_port: 100,
+            log_burst: 25,
         }
     }
 }

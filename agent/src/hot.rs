@@ -24,6 +24,7 @@ use weft_topology::id::PortId;
 use weft_topology::{Change, Epoch, ObjectId, Snapshot, Tag};
 use weft_wire::control::{Connection, DropInfo, FlowInfo, LearnedInfo, TraceResult};
 use weft_wire::impact::{Impact, ImpactResult};
+use weft_wire::why::WhyResult;
 
 use crate::accounts::Accounts;
 use crate::measures::Measures;
@@ -61,6 +62,12 @@ pub struct Limits {
     pub connections_per_zone: u32,
     /// Packets a second of each class of punt, with a burst of as many.
     pub punts_per_port: u32,
+    /// Fragments a second that the kernel puts together, with a burst of as many.
+    pub fragments_per_port: u32,
+    /// Packets a second that rules log.
+    pub logs_per_port: u32,
+    /// Packets that rules log in a burst.
+    pub log_burst: u32,
 }
 
 /// Something that the hot path tells the control side.
@@ -117,6 +124,9 @@ pub trait Hot: Send + Sync {
 
     /// Packets dropped by reason, those of one port or all. Waits for the workers.
     fn drops(&self, port: Option<PortId>) -> Result<Vec<DropInfo>, HotError>;
+
+    /// The last drops of a port and why. Waits for the workers and the kernel.
+    fn why(&self, port: PortId) -> Result<WhyResult, HotError>;
 
     /// What was counted so far, for the next run. Waits for the workers.
     fn accounts(&self) -> Result<Accounts, HotError>;

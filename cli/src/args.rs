@@ -71,6 +71,17 @@ pub enum Verb {
         #[arg(long, value_name = "ANSWER")]
         connection: Option<Assumed>,
     },
+    /// Explain what this host dropped last of a port's packets: those that its machine sent, and those that were
+    /// for it.
+    ///
+    /// Each with how many, one of them in words, the reason, and the rule with its chain and owner where one decided.
+    Why {
+        /// The virtual port, by its id or by the interface that carries it.
+        port: String,
+        /// Go on, and show new drops as they come.
+        #[arg(long, short)]
+        follow: bool,
+    },
     /// Say what is wrong with this host, and what to do about it; it changes nothing.
     ///
     /// Looks at the kernel, connection tracking, disks, clocks and programs beside Weft, and asks the agent and

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //!  weft status, show flows|drops|macs|bindings, trace ──▶ control socket ──▶ agent
+//!  weft why ────────────────────────────────────────────▶ control socket ──▶ agent
 //!  weft top, capture, log-level ────────────────────────▶ control socket ──▶ agent
 //!  weft show hosts|bridges|ports|files|chains|rules, ───▶ REST ────────────▶ service
 //!    show port-groups|address-groups, sync ─────────────▶ REST ────────────▶ service

@@ -13,10 +13,10 @@
 //!
 //! | family                  | wide | exact |
 //! |-------------------------|-----:|------:|
-//! | untagged                |   25 |     9 |
+//! | untagged                |   27 |     9 |
 //! | one tag                 |    6 |     9 |
 //! | two tags                |    1 |     9 |
-//! | by a tunnel, untagged   |    5 |     – |
+//! | by a tunnel, untagged   |    3 |     – |
 //!
 //! Rules read ports of any kind and sources by prefix: what they read of a source is rounded up to 16 or 24 bits
 //! (IPv6: 64), so that the flows of such rules do not grow with the number of those who send. All of a source is
@@ -252,6 +252,9 @@ const BOTH6: &[Bits] = &[all(Field::Ipv6Src), all(Field::Ipv6Dst)];
 const PORT_BLOCK: &[Bits] = &[first(Field::TpDst, 6)];
 const PORT: &[Bits] = &[all(Field::TpDst)];
 const TYPE: &[Bits] = &[all(Field::IcmpType)];
+/// The whole connection mark: whether the connection was entered. It follows from what else is compared, so it splits
+/// a flow in two.
+const MARK: &[Bits] = &[all(Field::CtMark)];
 /// The top bit of the connection mark: whether the connection is cut.
 const CUT: &[Bits] = &[first(Field::CtMark, 1)];
 
@@ -292,6 +295,7 @@ static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         untagged(V4, &[ETH, PROTO, BOTH4]),
         untagged(V4_PORTS, &[ETH, PROTO, BOTH4, PORT_BLOCK]),
         untagged(V4_PORTS, &[ETH, PROTO, BOTH4, PORT]),
+        untagged(V4_PORTS, &[ETH, PROTO, BOTH4, PORT, MARK]),
         untagged(V6, &[ETH, PROTO, DST6]),
         untagged(V6_PORTS, &[ETH, PROTO, DST6, PORT_BLOCK]),
         untagged(V6_PORTS, &[ETH, PROTO, DST6, PORT]),
@@ -302,11 +306,10 @@ static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         untagged(V6_PORTS, &[ETH, PROTO, SRC6_DST6, PORT_BLOCK, CUT]),
         untagged(V6, &[ETH, PROTO, BOTH6]),
         untagged(V6_PORTS, &[ETH, PROTO, BOTH6, PORT]),
+        untagged(V6_PORTS, &[ETH, PROTO, BOTH6, PORT, MARK]),
         untagged(OTHER, &[TUNNEL, ETH]),
         untagged(IP, &[TUNNEL, FRAG]),
         untagged(IP, &[TUNNEL, FRAG, CUT]),
-        untagged(V4, &[TUNNEL, ETH, PROTO, BOTH4]),
-        untagged(V4_PORTS, &[TUNNEL, ETH, PROTO, BOTH4, PORT]),
         tagged(OTHER, &[TAGS, ETH]),
         tagged(V4, &[TAGS, ETH, PROTO, DST4]),
         tagged(V4_PORTS, &[TAGS, ETH, PROTO, DST4, PORT_BLOCK]),
@@ -335,7 +338,7 @@ mod tests {
                 count(2, false),
                 count(0, true)
             ],
-            [25, 6, 1, 5]
+            [27, 6, 1, 3]
         );
         assert_eq!(ENTRIES.len() + 3 * 9, 64);
     }

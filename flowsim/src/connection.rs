@@ -7,7 +7,7 @@
 //! | pass | packet | what it becomes |
 //! |---|---|---|
 //! | first | a rule asks | `ct(zone),recirc` |
-//! | first | a fragment, and a rule reads the ports | `ct(zone),recirc`: put together, judged whole |
+//! | first | a fragment, and a rule reads the ports | `meter,ct(zone),recirc`: put together, judged whole |
 //! | looked up | original, the rules accept | `ct(commit)` in the zones of both ends, `output` |
 //! | looked up | a reply, an ICMP error about a connection | `ct` in the other end's zone, `output` |
 //! | looked up | invalid, or of a connection that was cut | dropped |
@@ -28,6 +28,7 @@ use weft_topology::id::{ChainId, PortId};
 use weft_topology::port::Port;
 use weft_topology::snapshot::Needs;
 
+use crate::metered::Metered;
 use crate::pass::Pass;
 use crate::probe::Probe;
 use crate::reason::Reason;
@@ -126,18 +127,25 @@ fn answer(walk: &mut Walk<'_, '_>, port: PortId) -> Connection {
 
 /// Ends this pass: the packet is looked up in a zone, and comes again.
 fn demand(walk: &mut Walk<'_, '_>, port: PortId, zone: u16) -> Flow {
-    let was_fragment = walk.was_fragment || is_fragment(walk);
+    let in_pieces = is_fragment(walk);
+    let was_fragment = walk.was_fragment || in_pieces;
     let pass = Pass { zone, was_fragment };
     if walk.pass == Some(pass) || zone == 0 {
         // It was put together there and is still in pieces; or the port is about to go.
         return ControlFlow::Break(Reason::Untrackable(port));
     }
-    // What a flood had sent by now, and what the packet taught, comes with the next pass.
+    let number = walk.probe.in_port();
+    // What a flood had sent by now, what the packet taught, and what rules said, comes with the next pass.
     walk.probe.lists.effects.clear();
+    walk.probe.lists.held.clear();
+    walk.probe.logged.clear();
     let actions = &mut walk.probe.lists.actions;
     actions.clear();
     if walk.priority_tagged {
         actions.push(Action::PopVlan);
+    }
+    if in_pieces {
+        actions.push(Metered::Fragment.action(number));
     }
     actions.push(Action::Ct(Ct {
         zone,

@@ -20,7 +20,7 @@
 //! or hands it back to be forwarded like any other.
 //!
 //! What it does not do: no I/O, no clock, no lock, no memory of its own. Effects are for the caller to
-//! carry out, parking for what is not loaded, too. Routers, tunnels and meters are not here yet.
+//! carry out, parking for what is not loaded, too. Routers and tunnels are not here yet.
 
 #![forbid(unsafe_code)]
 
@@ -33,8 +33,10 @@ mod ethernet;
 mod filter;
 mod flood;
 mod learned;
+mod logged;
 mod mark;
 mod message;
+mod metered;
 mod outcome;
 mod pass;
 mod port;
@@ -53,8 +55,10 @@ mod walk;
 pub use connection::CUT;
 pub use effect::{Effect, Unanswered};
 pub use learned::{Learned, NothingLearned, Time};
+pub use logged::{Logged, Said};
 pub use mark::Conversation;
-pub use outcome::{Install, Outcome};
+pub use metered::Metered;
+pub use outcome::{Held, Install, Outcome};
 pub use pass::Pass;
 pub use probe::Probe;
 pub use punt::PuntClass;

@@ -55,6 +55,7 @@ pub(crate) fn enter<'w, 'p>(
         needs: Needs::default(),
         connection: Connection::Unasked,
         is_sent: false,
+        is_handed_back: false,
     })
 }
 

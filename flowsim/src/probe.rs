@@ -12,6 +12,7 @@ use weft_topology::id::{BridgeId, PortId};
 use weft_topology::{Known, MacAddr, ObjectId, Tag};
 
 use crate::learned::{Learned, Time};
+use crate::logged::Logged;
 use crate::mark::Conversation;
 use crate::outcome::{Install, Outcome};
 use crate::reason::Reason;
@@ -31,6 +32,8 @@ pub struct Probe<'a> {
     valid_until: Option<Time>,
     install: Install,
     conversation: Option<Conversation>,
+    /// What rules have said that is to be logged, each once.
+    pub(crate) logged: Vec<Logged>,
 }
 
 impl<'a> Probe<'a> {
@@ -55,6 +58,7 @@ impl<'a> Probe<'a> {
             valid_until: None,
             install: Install::Flow,
             conversation: None,
+            logged: Vec::new(),
         }
     }
 
@@ -71,6 +75,7 @@ impl<'a> Probe<'a> {
         self.valid_until = None;
         self.install = Install::Flow;
         self.conversation = None;
+        self.logged.clear();
     }
 
     /// Notes whose connections the actions enter.
@@ -91,6 +96,7 @@ impl<'a> Probe<'a> {
             mask: std::mem::take(&mut self.mask),
             tags: lists.tags,
             effects: lists.effects,
+            held: lists.held,
             missing: lists.missing,
             valid_until: self.valid_until,
             reason,

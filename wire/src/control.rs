@@ -67,6 +67,11 @@ pub enum Verb {
         #[serde(default)]
         port: Option<PortId>,
     },
+    /// The last drops of a port and why; `done` carries a [`WhyResult`](crate::why::WhyResult).
+    Why {
+        /// The virtual port.
+        port: PortId,
+    },
     /// The learned MAC addresses: one [`LearnedInfo`] an item.
     Learned,
     /// Ports that the kernel carries, with their counters: one [`PortInfo`] an item.

@@ -32,3 +32,4 @@ pub mod sync;
 pub mod text;
 pub mod topology_file;
 pub mod watch;
+pub mod why;

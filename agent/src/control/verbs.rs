@@ -94,6 +94,12 @@ impl Peers {
             Verb::Drops { port } => {
                 list(self.hot(move |hot| hot.drops(port)).await?, replies).await
             }
+            Verb::Why { port } => {
+                let bindings = self.ask(Ask::Bindings).await?;
+                let mut why = self.hot(move |hot| hot.why(port)).await?;
+                watching::add_binding(&mut why, &bindings);
+                done(&why)
+            }
             Verb::Learned => list(self.hot(|hot| hot.learned()).await?, replies).await,
             Verb::Ports => {
                 let core = self.ask(Ask::Measure).await?;

@@ -127,7 +127,8 @@ impl Worker {
             return;
         };
         let (was, seen, number) = (flow.reason, flow.stats, flow.in_port());
-        let drops = was.is_drop().then(|| (self.port_of(number), was));
+        let dropped = flow.drops();
+        let drops = dropped.then(|| (self.port_of(number), was));
         // Its packets up to now were dropped for another reason: the kernel says how many as it is written.
         let recount = drops.is_some() && was != outcome.reason;
         let kept = same_actions.then(|| flow.actions.clone());
@@ -136,6 +137,7 @@ impl Worker {
             Verdict {
                 actions: kept.as_deref().unwrap_or(&outcome.actions),
                 tags: &outcome.tags,
+                held: &outcome.held,
                 reason: outcome.reason,
                 valid_until: outcome.valid_until,
             },
@@ -151,7 +153,7 @@ impl Worker {
         }
         // Of a flow that drops the kernel counts nothing but drops, so that the next run of the agent can go on
         // counting (crate::accounts).
-        let anew = !was.is_drop() && outcome.reason.is_drop();
+        let anew = !dropped && outcome.drops();
         if anew {
             let now = self.now();
             self.table.begin_anew(ufid, now);

@@ -12,6 +12,7 @@ use weft_topology::{Snapshot, Tag};
 
 use super::connections::{News, Warden};
 use super::inbox::{Message, inbox};
+use super::meters::MeterBook;
 use super::run::Worker;
 use super::shared::{Clock, RECEIVE_BUFFER, Settings, Shared, monotonic_clock};
 use super::sweep::Sweeper;
@@ -27,6 +28,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(super) struct Workers {
     pub(super) shared: Arc<Shared>,
     control: Mutex<Box<dyn Datapath>>,
+    /// Locked before `control`.
+    meters: Mutex<MeterBook>,
     placed: Mutex<HashMap<PortId, Placed>>,
     count: usize,
     /// Drops that an earlier run counted.
@@ -60,7 +63,7 @@ pub fn start(start: Start) -> Result<Arc<dyn Hot>, HotError> {
 
 /// Starts so many workers, with a clock of the caller's.
 pub(super) fn start_with(
-    start: Start,
+    mut start: Start,
     count: usize,
     clock: Clock,
 ) -> Result<Arc<Workers>, HotError> {
@@ -73,6 +76,7 @@ pub(super) fn start_with(
         clock,
     ));
     let counted = Arc::new(start.accounts.flows.into_iter().collect());
+    let meters = MeterBook::open(start.limits, start.accounts.meters, start.datapath.as_mut())?;
     let mut postboxes = Vec::new();
     let mut workers = Vec::new();
     for index in 0..count {
@@ -97,6 +101,7 @@ pub(super) fn start_with(
     Ok(Arc::new(Workers {
         shared,
         control: Mutex::new(start.datapath),
+        meters: Mutex::new(meters),
         placed: Mutex::default(),
         count,
         earlier: start.accounts.drops,
@@ -149,6 +154,7 @@ impl Workers {
         self.shared.send(there.worker, Message::Detach(port));
         // A worker writes what a message brought before it takes the next one.
         self.ask(there.worker, |_| ());
+        lock(&self.meters).detach(self.control().as_mut(), port);
         if let Some(local) = self.shared.snapshot().local_by_port(port) {
             let zone = local.zone();
             if let Err(error) = self.control().clear_limit(Limited::Zone(zone)) {
@@ -156,6 +162,23 @@ impl Workers {
             }
             self.shared.tell_warden(News::Vacated(zone));
         }
+    }
+
+    /// Bounds what one port can bring, by meters of its own.
+    pub(super) fn meter_port(&self, port: PortId, number: u32) {
+        lock(&self.meters).attach(self.control().as_mut(), port, number);
+    }
+
+    /// What the kernel's meters have counted by now.
+    pub(super) fn metered<T>(&self, read: impl FnOnce(&MeterBook) -> T) -> T {
+        let mut meters = lock(&self.meters);
+        meters.refresh(self.control().as_mut());
+        read(&meters)
+    }
+
+    /// All ports of an earlier run are attached.
+    pub(super) fn settle_meters(&self) {
+        lock(&self.meters).adopted(self.control().as_mut());
     }
 
     /// Bounds what one port can take of the table of connections.
@@ -205,6 +228,7 @@ impl Workers {
         for worker in 0..self.count {
             self.shared.send(worker, Message::Rebuilt(datapath.fork()?));
         }
+        lock(&self.meters).rebuilt();
         *lock(&self.control) = datapath;
         match swept {
             Some(_) => self.start_sweeper(),

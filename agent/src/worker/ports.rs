@@ -9,6 +9,7 @@ use weft_topology::Snapshot;
 use weft_topology::id::PortId;
 
 use super::limit::Bucket;
+use super::shared::Settings;
 
 /// A port and its socket.
 pub(super) struct PortSlot {
@@ -27,6 +28,7 @@ pub(super) struct PortSlot {
     /// Dumps of the kernel's flows that began since the port has a number.
     pub(super) dumps: u32,
     buckets: Vec<(PuntClass, Bucket)>,
+    log: Bucket,
 }
 
 /// All ports of a worker, by the token that epoll gives back.
@@ -41,12 +43,13 @@ impl PortSlot {
     pub(super) fn new(
         port: PortId,
         source: Box<dyn UpcallSource>,
-        punts_per_second: u32,
+        settings: Settings,
         now: Time,
     ) -> Self {
+        let rate = settings.punts_per_port;
         let buckets = PuntClass::ALL
             .iter()
-            .map(|&class| (class, Bucket::new(punts_per_second, now)))
+            .map(|&class| (class, Bucket::new(rate, rate, now)))
             .collect();
         Self {
             port,
@@ -57,6 +60,7 @@ impl PortSlot {
             upcalls: 0,
             dumps: 0,
             buckets,
+            log: Bucket::new(settings.logs_per_port, settings.log_burst, now),
         }
     }
 
@@ -66,6 +70,11 @@ impl PortSlot {
             .iter_mut()
             .find(|(of, _)| *of == class)
             .is_none_or(|(_, bucket)| bucket.take(now))
+    }
+
+    /// Whether rules may log one more packet of this port.
+    pub(super) fn may_log(&mut self, now: Time) -> bool {
+        self.log.take(now)
     }
 }
 
@@ -148,8 +157,10 @@ fn number_of(slot: &PortSlot, snapshot: &Snapshot) -> Option<u32> {
 /// Puts a socket's id into the actions that bring packets up.
 pub(super) fn set_pid(actions: &mut [Action], pid: u32) {
     for action in actions {
-        if let Action::Userspace(userspace) = action {
-            userspace.pid = pid;
+        match action {
+            Action::Userspace(userspace) => userspace.pid = pid,
+            Action::Clone(inner) => set_pid(inner, pid),
+            _ => {}
         }
     }
 }

@@ -13,6 +13,7 @@ use weft_topology::id::PortId;
 use weft_topology::{ObjectId, Snapshot, Tag};
 
 use super::batch::{Batch, DropsOf, Write};
+use super::history::History;
 use super::inbox::{Inbox, Message};
 use super::park::Parking;
 use super::ports::{PortSlot, Ports};
@@ -45,6 +46,7 @@ pub(super) struct Worker {
     pub(super) parking: Parking,
     pub(super) tally: Tally,
     pub(super) batch: Batch,
+    pub(super) history: History,
     pub(super) scratch: Scratch,
     pub(super) simulate: Simulate,
     /// Marks of conversations that the warden was told of.
@@ -91,6 +93,7 @@ impl Worker {
             ports: Ports::default(),
             table: FlowTable::default(),
             batch: Batch::default(),
+            history: History::default(),
             scratch: Scratch::new(),
             simulate: weft_flowsim::simulate,
             met: HashSet::new(),
@@ -185,6 +188,9 @@ impl Worker {
         self.snapshot = snapshot;
         self.asked.clear();
         self.renumber();
+        let here = &self.snapshot;
+        self.history
+            .retain(|port| here.local_by_port(port).is_some());
         self.judge_again(tags.iter());
         self.judge_parked();
         self.flush();
@@ -192,7 +198,7 @@ impl Worker {
     }
 
     fn attach(&mut self, port: PortId, source: Box<dyn UpcallSource>) {
-        let slot = PortSlot::new(port, source, self.settings.punts_per_port, self.now());
+        let slot = PortSlot::new(port, source, self.settings, self.now());
         let token = self.ports.insert(slot, &self.snapshot);
         if let Some(slot) = self.ports.get_mut(token) {
             watch(&self.epoll, token, slot);
@@ -331,6 +337,9 @@ impl Worker {
         if let Some((port, reason)) = drops {
             let packets = last.packets.saturating_sub(seen.packets);
             self.tally.dropped(port, reason, packets);
+            if let Some(port) = port.filter(|_| packets > 0) {
+                self.history.more(port, reason, packets);
+            }
         }
     }
 
@@ -343,9 +352,8 @@ impl Worker {
             self.deleted.insert(ufid);
         }
         let drops = gone
-            .reason
-            .is_drop()
-            .then(|| (self.port_of(gone.in_port), gone.reason));
+            .drops
+            .map(|reason| (self.port_of(gone.in_port), reason));
         self.batch.push(Write::Delete {
             ufid,
             seen: gone.stats,

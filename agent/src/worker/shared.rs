@@ -29,6 +29,9 @@ pub(super) struct Settings {
     pub(super) flows_per_port: usize,
     /// Packets a second, and in a burst, of each class of punt that one port may bring.
     pub(super) punts_per_port: u32,
+    /// Packets of one port that rules log: a second, and in a burst.
+    pub(super) logs_per_port: u32,
+    pub(super) log_burst: u32,
     /// Every field in every mask.
     pub(super) exact_flows: bool,
     /// Whether flows are simulated again in the background.
@@ -73,6 +76,8 @@ impl Settings {
         Self {
             flows_per_port: usize::try_from(limits.flows_per_port).unwrap_or(usize::MAX),
             punts_per_port: limits.punts_per_port,
+            logs_per_port: limits.logs_per_port,
+            log_burst: limits.log_burst,
             exact_flows,
             audit,
         }

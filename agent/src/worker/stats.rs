@@ -6,11 +6,12 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use weft_flow::text::{Actions, Flow};
 use weft_flow::{Field, Ufid};
-use weft_flowsim::Time;
+use weft_flowsim::{PuntClass, Time};
 use weft_ovs::{DumpedFlow, FlowName, FlowStats};
 use weft_topology::Tag;
 
 use super::batch::Write;
+use super::history::tell;
 use super::inbox::Dumped;
 use super::run::Worker;
 use super::tally::Counter;
@@ -122,22 +123,28 @@ impl Worker {
     }
 
     /// Takes over a flow's statistics, and does what follows from them.
-    fn refresh(&mut self, ufid: Ufid, stats: FlowStats) {
+    pub(super) fn refresh(&mut self, ufid: Ufid, stats: FlowStats) {
         let now = self.now();
         let Some(flow) = self.table.get(ufid) else {
             return;
         };
+        let port = self.port_of(flow.in_port());
         let hits = stats.packets.saturating_sub(flow.stats.packets);
         let idle = stats
             .idle
             .unwrap_or_else(|| Duration::from_millis(now.0 - flow.since.0.min(now.0)));
         let mut back: Vec<Tag> = Vec::new();
         if hits > 0 {
-            if flow.reason.is_drop() {
-                let port = self.port_of(flow.in_port());
+            if flow.drops() {
                 self.tally.dropped(port, flow.reason, hits);
             }
             let used = Time(now.0.saturating_sub(millis(idle)));
+            // What a service is given is told when it is served.
+            let is_served = PuntClass::of_actions(&flow.actions).is_some();
+            if let Some(port) = port.filter(|_| !is_served) {
+                let verdict = (flow.drops().then_some(flow.reason), &flow.held[..]);
+                tell(&mut self.history, port, &flow.key, verdict, hits, used);
+            }
             let learned = &self.shared.learned;
             let comes_back = |tag: &&Tag| match **tag {
                 Tag::Mac(bridge, vlan, mac) => learned.touch((bridge, vlan, mac), used, now),

@@ -14,6 +14,7 @@ use weft_ovs::{Datapath, DatapathInfo, Writes};
 use weft_topology::id::PortId;
 use weft_topology::{Epoch, Snapshot, Tag};
 use weft_wire::control::{Connection, DropInfo, FlowInfo, LearnedInfo, TraceResult};
+use weft_wire::why::WhyResult;
 
 /// What it was told, and what it does about it.
 #[derive(Default)]
@@ -143,6 +144,16 @@ impl Hot for Noting {
             flows: 0,
             flow_limit: 1,
             macs: 0,
+        })
+    }
+
+    fn why(&self, port: PortId) -> Result<WhyResult, HotError> {
+        Ok(WhyResult {
+            port,
+            is_here: false,
+            interface: None,
+            problem: Some("a test's".to_owned()),
+            drops: Vec::new(),
         })
     }
 

@@ -16,6 +16,7 @@ use weft_topology::id::{ChainId, RuleId};
 use weft_topology::port::Port;
 use weft_topology::snapshot::Program;
 
+use crate::logged;
 use crate::punt::PuntClass;
 use crate::reason::Reason;
 use crate::reject;
@@ -85,6 +86,7 @@ pub(crate) fn rejected(walk: &mut Walk<'_, '_>, rule: RuleId) -> Flow {
             walk.punt(PuntClass::Reject, reason)
         }
         Purpose::Serve if walk.vlan == 0 => {
+            logged::forget(walk);
             reject::answer(walk);
             ControlFlow::Break(reason)
         }

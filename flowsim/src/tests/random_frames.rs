@@ -175,8 +175,10 @@ fn known() -> impl Strategy<Value = Arrival> {
         1 => Just(Connection::ReturnCut),
         1 => Just(Connection::Invalid),
     ];
-    (connection, prop::bool::weighted(0.15)).prop_map(|(connection, came_in_fragments)| Arrival {
+    let rest = (any::<bool>(), prop::bool::weighted(0.15));
+    (connection, rest).prop_map(|(connection, (is_entered, came_in_fragments))| Arrival {
         connection,
+        is_entered,
         came_in_fragments,
     })
 }

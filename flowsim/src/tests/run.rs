@@ -12,7 +12,7 @@ use super::extract::extract;
 use super::net::{Table, snapshot};
 use crate::stages::{STAGES, Stage};
 use crate::walk::Purpose;
-use crate::{CUT, Effect, Outcome, Pass, Probe, Reason, Scratch, Time, simulate};
+use crate::{CUT, Effect, Logged, Outcome, Pass, Probe, Reason, Scratch, Time, simulate};
 
 /// What became of a frame.
 #[derive(Debug)]
@@ -147,6 +147,7 @@ fn look_up(key: &mut FlowKey, zone: u16, known: Arrival) {
     };
     let mark = match known.connection {
         Connection::ReturnCut => CUT | 7,
+        Connection::Original if !known.is_entered => 0,
         _ => 7,
     };
     let pass = Pass { zone, was_fragment };
@@ -182,6 +183,30 @@ pub(crate) fn commits(outcome: &Outcome) -> BTreeSet<u16> {
     zones.collect()
 }
 
+/// What the log is told of a packet: with the flow that it met, and when a service had it.
+pub(crate) fn logged(seen: &Seen) -> Vec<Logged> {
+    let outcomes = [Some(&seen.outcome), seen.served.as_ref()];
+    let copies = outcomes
+        .into_iter()
+        .flatten()
+        .filter_map(|outcome| Logged::copy_in(&outcome.actions));
+    let said = copies.flat_map(|copy| match copy {
+        Action::Clone(inner) => match &inner[..] {
+            [Action::Meter(_), Action::Userspace(up)] => {
+                Logged::of_userdata(&up.userdata).unwrap().collect()
+            }
+            other => panic!("{other:?} is no copy for the log"),
+        },
+        _ => Vec::new(),
+    });
+    let said: Vec<Logged> = said.collect();
+    let mut once = said.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), said.len(), "logged twice: {said:?}");
+    once
+}
+
 fn execute(actions: &[Action], frame: &[u8]) -> BTreeMap<u32, Vec<u8>> {
     let (mut frame, mut outputs) = (frame.to_vec(), BTreeMap::new());
     for action in actions {
@@ -191,7 +216,7 @@ fn execute(actions: &[Action], frame: &[u8]) -> BTreeMap<u32, Vec<u8>> {
                 assert!(twice.is_none(), "two copies to port {number}");
             }
             Action::PopVlan => drop(frame.drain(12..16)),
-            Action::Ct(_) => {}
+            Action::Ct(_) | Action::Clone(_) => {}
             other => panic!("{other:?} is no action on a frame of layer 2"),
         }
     }

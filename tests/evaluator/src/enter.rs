@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use weft_topology::dhcp::SERVER_MAC;
-use weft_topology::id::{BridgeId, PortId};
+use weft_topology::id::{BridgeId, PortId, RuleId};
 use weft_topology::port::Port;
 
-use crate::filter::Said;
+use crate::filter::Word;
 use crate::frame::{Frame, Tag, u16_at};
 use crate::packet::{IPV6, Packet, Piece};
 use crate::security::offence;
-use crate::{Arrival, Connection, Punt, Reason, Verdict, World};
+use crate::{Arrival, Connection, Punt, Reason, Said, Verdict, World};
 
 /// A frame that passed the rules of entry.
 pub(crate) struct Entered {
@@ -29,6 +29,10 @@ pub(crate) struct Entered {
     pub(crate) returns: bool,
     /// The ports whose zones get its connection if it is an original packet.
     pub(crate) zones: BTreeSet<PortId>,
+    /// Whether it is the first of its connection, or of none, as far as was asked.
+    pub(crate) is_first: bool,
+    /// What rules have said that is to be logged.
+    pub(crate) logged: BTreeSet<(RuleId, Said)>,
 }
 
 impl World {
@@ -60,19 +64,34 @@ impl World {
             Ok(entered) => entered,
             Err(reason) => return drop_for(reason),
         };
+        let mut verdict = self.pass_through(now, number, &mut entered, as_what);
+        if verdict.reason != Reason::PutTogether {
+            verdict.logged = entered.logged;
+        }
+        verdict
+    }
+
+    /// What becomes of a frame that has entered.
+    fn pass_through(
+        &mut self,
+        now: Duration,
+        number: u32,
+        entered: &mut Entered,
+        as_what: Arrival,
+    ) -> Verdict {
         if let Some(security) = &entered.ingress.security
-            && let Some(offence) = offence(security, &entered)
+            && let Some(offence) = offence(security, entered)
         {
             return drop_for(Reason::Security(offence));
         }
-        if let Some((subnet, host)) = self.dhcp_request(&entered) {
+        if let Some((subnet, host)) = self.dhcp_request(entered) {
             return Verdict {
                 punt: Some(Punt::Dhcp { subnet, host }),
                 ..drop_for(Reason::Dhcp)
             };
         }
         let ingress = entered.ingress.clone();
-        if let Err(reason) = self.track(&mut entered, &ingress, as_what) {
+        if let Err(reason) = self.track(entered, &ingress, as_what) {
             return drop_for(reason);
         }
         let bridge = self.bridge(entered.bridge);
@@ -80,20 +99,20 @@ impl World {
             ingress.inbound_filter,
             bridge.and_then(|bridge| bridge.inbound_filter),
         ];
-        match self.say(chains, &entered, None) {
-            Ok(Said::Accept) => {}
-            Ok(Said::Drop(rule)) => return drop_for(Reason::Filtered(rule)),
-            Ok(Said::Reject(rule)) => return drop_for(Reason::Rejected(rule)),
+        match self.say(chains, entered, None) {
+            Ok(Word::Accept) => {}
+            Ok(Word::Drop(rule)) => return drop_for(Reason::Filtered(rule)),
+            Ok(Word::Reject(rule)) => return drop_for(Reason::Rejected(rule)),
             Err(reason) => return drop_for(reason),
         }
-        self.learn(now, &entered);
-        if let Some(answer) = self.arp_answer(&entered) {
+        self.learn(now, entered);
+        if let Some(answer) = self.arp_answer(entered) {
             return Verdict {
                 answer: Some((number, answer)),
                 ..drop_for(Reason::ArpAnswered)
             };
         }
-        self.forward(now, &mut entered, as_what)
+        self.forward(now, entered, as_what)
     }
 
     /// Rules 16 and 17 at one of the packet's ports.
@@ -106,8 +125,11 @@ impl World {
         }
         if tracked {
             match as_what.connection {
-                Connection::Original => {}
-                Connection::Return => entered.returns = true,
+                Connection::Original => entered.is_first = !as_what.is_entered,
+                Connection::Return => {
+                    entered.returns = true;
+                    entered.is_first = false;
+                }
                 Connection::ReturnCut => return Err(Reason::Cut),
                 Connection::Invalid => return Err(Reason::InvalidConnection),
             }
@@ -122,9 +144,9 @@ impl World {
         entered: &mut Entered,
         port: PortId,
         as_what: Arrival,
-    ) -> Result<Said, Reason> {
+    ) -> Result<Word, Reason> {
         let Some(port) = self.port(port).cloned() else {
-            return Ok(Said::Accept);
+            return Ok(Word::Accept);
         };
         let before = entered.zones.clone();
         self.track(entered, &port, as_what)?;
@@ -134,7 +156,7 @@ impl World {
             port.outbound_filter,
         ];
         let said = self.say(chains, entered, Some(&port));
-        if said != Ok(Said::Accept) {
+        if said != Ok(Word::Accept) {
             entered.zones = before;
         }
         said
@@ -182,6 +204,8 @@ impl World {
             came_in_fragments: as_what.came_in_fragments,
             returns: false,
             zones: BTreeSet::new(),
+            is_first: true,
+            logged: BTreeSet::new(),
         })
     }
 
@@ -209,13 +233,13 @@ impl World {
             return drop_for(Reason::EgressDown);
         }
         match self.let_out(entered, port, as_what) {
-            Ok(Said::Accept) => Verdict {
+            Ok(Word::Accept) => Verdict {
                 outputs: BTreeMap::from([(number, entered.frame.bytes.clone())]),
                 commits: commits(entered),
                 ..drop_for(Reason::Unicast)
             },
-            Ok(Said::Drop(rule)) => drop_for(Reason::Filtered(rule)),
-            Ok(Said::Reject(rule)) => drop_for(Reason::Rejected(rule)),
+            Ok(Word::Drop(rule)) => drop_for(Reason::Filtered(rule)),
+            Ok(Word::Reject(rule)) => drop_for(Reason::Rejected(rule)),
             Err(reason) => drop_for(reason),
         }
     }
@@ -231,7 +255,7 @@ impl World {
                 continue;
             }
             match self.let_out(entered, local.port, as_what) {
-                Ok(Said::Accept) => {
+                Ok(Word::Accept) => {
                     outputs.insert(local.number, entered.frame.bytes.clone());
                 }
                 Err(Reason::PutTogether) => return drop_for(Reason::PutTogether),
@@ -261,6 +285,7 @@ fn drop_for(reason: Reason) -> Verdict {
         answer: None,
         punt: None,
         commits: BTreeSet::new(),
+        logged: BTreeSet::new(),
         reason,
     }
 }

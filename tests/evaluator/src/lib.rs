@@ -74,6 +74,10 @@
 //! its tests do; a field that is absent equals nothing. A frame that came in fragments passes if it would as a
 //! first one and as a later one. Jumps go 32 deep at most, and 65,536 rules are looked at.
 //!
+//! A rule with a name for the log that decides at a place is logged, once for a frame: what it drops or rejects; what it
+//! accepts if that is not tracked, or goes the way of the first packet of a connection that was not entered yet. Of a
+//! datagram that came in fragments and is denied as one of them, only the denial is logged.
+//!
 //! **DHCP**, for frames of VLAN 0
 //!
 //! 10. All of these hold ⇒ the frame goes to DHCP and nowhere else, and teaches nothing
@@ -188,8 +192,21 @@ pub struct Verdict {
     pub punt: Option<Punt>,
     /// The ports whose zones get its connection.
     pub commits: BTreeSet<PortId>,
+    /// What rules said of it that is to be logged.
+    pub logged: BTreeSet<(RuleId, Said)>,
     /// Why.
     pub reason: Reason,
+}
+
+/// What a rule says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Said {
+    /// It passes.
+    Accept,
+    /// It is dropped.
+    Drop,
+    /// It is dropped, and its sender told.
+    Reject,
 }
 
 /// What connection tracking knows of a packet that enters.
@@ -197,6 +214,8 @@ pub struct Verdict {
 pub struct Arrival {
     /// Its connection, as the zone says that is asked.
     pub connection: Connection,
+    /// Whether its connection was entered in that zone before.
+    pub is_entered: bool,
     /// Whether it came in fragments, which were put together.
     pub came_in_fragments: bool,
 }

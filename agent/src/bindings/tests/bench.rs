@@ -10,6 +10,7 @@ use weft_ovs::{Datapath, MemoryDatapath, NewVport, Op, PutMode, VportKind};
 use weft_topology::id::PortId;
 use weft_topology::{Snapshot, Tag};
 use weft_wire::control::{Connection, DropInfo, FlowInfo, LearnedInfo, TraceResult};
+use weft_wire::why::WhyResult;
 
 use super::port_id;
 use crate::accounts::Accounts;
@@ -66,6 +67,16 @@ impl Hot for Notes {
 
     fn drops(&self, _: Option<PortId>) -> Result<Vec<DropInfo>, HotError> {
         Ok(Vec::new())
+    }
+
+    fn why(&self, port: PortId) -> Result<WhyResult, HotError> {
+        Ok(WhyResult {
+            port,
+            is_here: false,
+            interface: None,
+            problem: Some("a test's".to_owned()),
+            drops: Vec::new(),
+        })
     }
 
     fn learned(&self) -> Result<Vec<LearnedInfo>, HotError> {

@@ -6,6 +6,8 @@ mod auditing;
 mod changes;
 mod learning;
 mod limits;
+mod logging;
+mod metering;
 mod parking;
 mod ports;
 mod races;

@@ -45,6 +45,9 @@ impl Stage {
             flows_per_port: 1_000,
             connections_per_zone: 1,
             punts_per_port: 3,
+            fragments_per_port: 100,
+            logs_per_port: 1,
+            log_burst: 2,
         };
         Self::with_limits(count, limits)
     }
@@ -117,6 +120,13 @@ impl Stage {
     /// A handle on the datapath for another thread.
     pub(super) fn contended(&self) -> Contended {
         Contended(self.datapath.fork().unwrap())
+    }
+
+    /// The same while no agent runs.
+    pub(super) fn let_go_unseen(&mut self, n: u8) {
+        let number = self.number(n);
+        self.datapath.remove_device(number).unwrap();
+        self.local.retain(|local| local.port != port_id(n));
     }
 
     pub(super) fn number(&self, n: u8) -> u32 {
@@ -329,6 +339,7 @@ impl Stage {
         for local in &self.local {
             let pids = self.workers.attach(local.port, &local.interface).unwrap();
             self.datapath.set_upcall_pids(local.number, &pids).unwrap();
+            self.workers.attached(local.port, local.number);
         }
         self.snapshot = snapshot;
         self.publish_local();

@@ -5,10 +5,12 @@ mod forged;
 mod fragments;
 mod guests;
 mod impact;
+mod logging;
 mod many;
 mod members;
 mod restart;
 mod tools;
+mod why;
 
 use std::cell::Cell;
 use std::time::Duration;
