@@ -201,7 +201,7 @@ impl Worker {
         };
         let (seen, since, number) = (flow.stats, flow.since, flow.in_port());
         let now = self.now();
-        let becomes_drop = outcome.reason.is_drop();
+        let becomes_drop = outcome.drops();
         let new = NewFlow {
             key: &found.key,
             mask: &found.mask,
@@ -210,6 +210,7 @@ impl Worker {
                 tags: &outcome.tags,
                 reason: outcome.reason,
                 valid_until: outcome.valid_until,
+                held: &outcome.held,
             },
             // Of a flow that drops the kernel counts nothing but drops.
             stats: match becomes_drop {

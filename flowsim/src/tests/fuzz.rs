@@ -66,6 +66,7 @@ pub fn serve(bytes: &[u8]) {
             2 => Connection::ReturnCut,
             _ => Connection::Invalid,
         },
+        is_entered: known & 8 != 0,
         came_in_fragments: whole && known & 4 != 0,
     };
     let world = full_office();
