@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use syn::{Attribute, Fields, Item, Meta};
 
 /// Where types that are on the wire are declared, below the workspace.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 13] = [
     "wire/src/control.rs",
     "wire/src/host.rs",
     "wire/src/plug_file.rs",
     "wire/src/sync.rs",
     "wire/src/watch.rs",
+    "wire/src/why.rs",
     "topology/src/bridge.rs",
     "topology/src/chain.rs",
     "topology/src/dhcp.rs",
