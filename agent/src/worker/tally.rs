@@ -107,6 +107,8 @@ counters! {
     Parked => "parked",
     /// MACs not learned because their port has too many.
     MacsRefused => "macs_refused",
+    /// Connections judged again because a change may concern them.
+    ConnectionsJudged => "connections_judged",
     /// Connections cut because a change denies what let them begin.
     ConnectionsCut => "connections_cut",
     /// Connections that were not judged after a change, because whose they are is not known.

@@ -5,7 +5,7 @@
 
 use weft_flow::text::{Actions, Flow};
 use weft_flow::{Action, Field, FlowKey};
-use weft_flowsim::{Effect, Install, Outcome, Pass, Probe, Scratch, serve, simulate};
+use weft_flowsim::{Conversation, Effect, Install, Outcome, Pass, Probe, Scratch, serve, simulate};
 use weft_ovs::extract::extract;
 use weft_topology::Snapshot;
 use weft_topology::id::PortId;
@@ -54,6 +54,11 @@ impl Worker {
                 said(assumed, next)
             )));
             advance(&mut key, last, next, assumed);
+            if assumed == Answer::Established {
+                // As the flow that let it in has written.
+                let mark = Conversation::of_key(port, &key).mark();
+                key.set(Field::CtMark, mark.into());
+            }
         };
         let (outcome, served) = &last;
         let last = served.as_ref().unwrap_or(outcome);

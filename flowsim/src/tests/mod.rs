@@ -7,6 +7,7 @@ mod contract;
 mod dhcp;
 mod extract;
 mod frame;
+mod keeping;
 mod look_alikes;
 mod masks;
 mod net;

@@ -232,11 +232,14 @@ fn learned() -> impl Strategy<Value = Vec<Learned>> {
 
 /// A world at [`NOW`].
 pub(crate) fn any_world() -> impl Strategy<Value = World> {
-    (objects(), locals(), learned()).prop_map(|(objects, local, learned)| World {
-        objects,
-        local,
-        learned,
-        ageing: AGEING,
+    (objects(), locals(), learned(), any::<bool>()).prop_map(|(objects, local, learned, keeps)| {
+        World {
+            objects,
+            local,
+            learned,
+            ageing: AGEING,
+            keeps,
+        }
     })
 }
 
@@ -399,6 +402,7 @@ pub(crate) fn any_frame() -> impl Strategy<Value = Vec<u8>> {
 fn known() -> impl Strategy<Value = Arrival> {
     let connection = prop_oneof![
         4 => Just(Connection::Original),
+        3 => Just(Connection::Admitted),
         3 => Just(Connection::Return),
         1 => Just(Connection::ReturnCut),
         1 => Just(Connection::Invalid),

@@ -27,6 +27,10 @@ pub(crate) struct Entered {
     pub(crate) came_in_fragments: bool,
     /// Whether a zone says that it goes the way of replies.
     pub(crate) returns: bool,
+    /// Whether a zone says that it is an original packet of an admitted connection, and that counts.
+    pub(crate) is_admitted: bool,
+    /// Whether chains denied it, and it passed all the same.
+    pub(crate) is_kept: bool,
     /// The ports whose zones get its connection if it is an original packet.
     pub(crate) zones: BTreeSet<PortId>,
 }
@@ -82,6 +86,7 @@ impl World {
         ];
         match self.say(chains, &entered, None) {
             Ok(Said::Accept) => {}
+            Ok(_) if entered.is_admitted => entered.is_kept = true,
             Ok(Said::Drop(rule)) => return drop_for(Reason::Filtered(rule)),
             Ok(Said::Reject(rule)) => return drop_for(Reason::Rejected(rule)),
             Err(reason) => return drop_for(reason),
@@ -107,6 +112,7 @@ impl World {
         if tracked {
             match as_what.connection {
                 Connection::Original => {}
+                Connection::Admitted => entered.is_admitted = self.keeps,
                 Connection::Return => entered.returns = true,
                 Connection::ReturnCut => return Err(Reason::Cut),
                 Connection::Invalid => return Err(Reason::InvalidConnection),
@@ -122,6 +128,7 @@ impl World {
         entered: &mut Entered,
         port: PortId,
         as_what: Arrival,
+        is_flooded: bool,
     ) -> Result<Said, Reason> {
         let Some(port) = self.port(port).cloned() else {
             return Ok(Said::Accept);
@@ -133,7 +140,12 @@ impl World {
             bridge.and_then(|bridge| bridge.outbound_filter),
             port.outbound_filter,
         ];
-        let said = self.say(chains, entered, Some(&port));
+        let mut said = self.say(chains, entered, Some(&port));
+        let denied = matches!(said, Ok(Said::Drop(_) | Said::Reject(_)));
+        if denied && entered.is_admitted && !is_flooded {
+            entered.is_kept = true;
+            said = Ok(Said::Accept);
+        }
         if said != Ok(Said::Accept) {
             entered.zones = before;
         }
@@ -181,6 +193,8 @@ impl World {
             is_stacked,
             came_in_fragments: as_what.came_in_fragments,
             returns: false,
+            is_admitted: false,
+            is_kept: false,
             zones: BTreeSet::new(),
         })
     }
@@ -208,7 +222,7 @@ impl World {
         if !self.is_up(port) {
             return drop_for(Reason::EgressDown);
         }
-        match self.let_out(entered, port, as_what) {
+        match self.let_out(entered, port, as_what, false) {
             Ok(Said::Accept) => Verdict {
                 outputs: BTreeMap::from([(number, entered.frame.bytes.clone())]),
                 commits: commits(entered),
@@ -230,7 +244,7 @@ impl World {
             if !other || !here || !self.is_up(local.port) {
                 continue;
             }
-            match self.let_out(entered, local.port, as_what) {
+            match self.let_out(entered, local.port, as_what, true) {
                 Ok(Said::Accept) => {
                     outputs.insert(local.number, entered.frame.bytes.clone());
                 }
@@ -265,9 +279,9 @@ fn drop_for(reason: Reason) -> Verdict {
     }
 }
 
-/// The ports whose zones get the connection: of an original packet only.
+/// The ports whose zones get the connection: of an original packet only, that rules accept.
 fn commits(entered: &Entered) -> BTreeSet<PortId> {
-    match entered.returns {
+    match entered.returns || entered.is_kept {
         true => BTreeSet::new(),
         false => entered.zones.clone(),
     }

@@ -3,6 +3,7 @@
 mod accounts;
 mod adoption;
 mod changes;
+mod impact;
 mod learning;
 mod limits;
 mod parking;

@@ -1,9 +1,11 @@
 //! Security groups on a real kernel.
 
 mod connections;
+mod cuts;
 mod fragments;
 mod guests;
 mod impact;
+mod keeping;
 mod restart;
 
 use std::cell::Cell;
