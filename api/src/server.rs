@@ -100,7 +100,11 @@ impl Server {
                 opened => break opened?,
             }
         };
-        Self::with_store(config.listen, Arc::new(store)).await
+        let server = Self::with_store(config.listen, Arc::new(store)).await?;
+        server
+            .service
+            .set_established(config.policy.established.into());
+        Ok(server)
     }
 
     /// Serves a store that is open.

@@ -109,7 +109,9 @@ pub enum Error {
     #[error("the topology is not what the file says")]
     Differs,
     /// The service does not say what it would change.
-    #[error("the service is older than this program and does not say what a file would change: upgrade it first")]
+    #[error(
+        "the service is older than this program and does not say what a file would change: upgrade it first"
+    )]
     OldService,
     /// Nobody can be asked, and nobody has agreed.
     #[error(

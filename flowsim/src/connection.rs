@@ -9,6 +9,7 @@
 //! | first | a rule asks | `ct(zone),recirc` |
 //! | first | a fragment, and a rule reads the ports | `meter,ct(zone),recirc`: put together, judged whole |
 //! | looked up | original, the rules accept | `ct(commit)` in the zones of both ends, `output` |
+//! | looked up | original, the rules deny it, and it is [kept](crate::kept) | as a reply |
 //! | looked up | a reply, an ICMP error about a connection | `ct` in the other end's zone, `output` |
 //! | looked up | invalid, or of a connection that was cut | dropped |
 //!
@@ -222,11 +223,13 @@ pub(crate) fn enter_tables(walk: &mut Walk<'_, '_>, zone: u16, needs: Needs) {
         .then_some(zone)
         .filter(|zone| Some(*zone) != own);
     let zones = match direction {
-        Direction::Original => [own, other],
+        Direction::Original if !walk.is_kept => [own, other],
         // It was looked up in one of them; the other's entry shall live on, too.
-        Direction::Return => [None, other.filter(|zone| Some(*zone) != looked_up)],
+        Direction::Original | Direction::Return => {
+            [None, other.filter(|zone| Some(*zone) != looked_up)]
+        }
     };
-    let commit = direction == Direction::Original;
+    let commit = direction == Direction::Original && !walk.is_kept;
     for zone in zones.into_iter().flatten() {
         walk.probe.lists.actions.push(Action::Ct(Ct {
             commit,

@@ -32,6 +32,7 @@ mod effect;
 mod ethernet;
 mod filter;
 mod flood;
+mod kept;
 mod learned;
 mod logged;
 mod mark;

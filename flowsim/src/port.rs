@@ -56,6 +56,8 @@ pub(crate) fn enter<'w, 'p>(
         connection: Connection::Unasked,
         is_sent: false,
         is_handed_back: false,
+        is_kept: false,
+        is_flooded: false,
     })
 }
 

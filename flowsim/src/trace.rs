@@ -58,6 +58,8 @@ pub enum What {
     Matches,
     /// Is logged by this rule, as one that it has said this of.
     Logs(Said),
+    /// Is denied, and goes on because its connection was admitted before.
+    Kept,
     /// Is not let out here.
     HeldBack,
     /// Is something that is never answered.
@@ -91,6 +93,7 @@ impl fmt::Display for What {
             What::Goes(false) => f.write_str("goes the way of its connection's first packet"),
             What::Matches => f.write_str("meets the condition"),
             What::Logs(said) => write!(f, "is logged ({})", said.name()),
+            What::Kept => f.write_str("is kept: its connection was let in before"),
             What::HeldBack => f.write_str("is not let out here"),
             What::MayNotBeAnswered => f.write_str("is not answered: it may be an answer itself"),
             What::HandedBack(class) => write!(f, "is not for {}, handed back", class.name()),

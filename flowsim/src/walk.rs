@@ -10,6 +10,7 @@ use weft_topology::{LocalPort, MacAddr, Snapshot, Tag};
 
 use crate::connection::{self, Connection};
 use crate::filter::{self, Verdict};
+use crate::kept;
 use crate::metered::Metered;
 use crate::outcome::Held;
 use crate::pass::Pass;
@@ -63,6 +64,10 @@ pub(crate) struct Walk<'w, 'p> {
     pub(crate) is_sent: bool,
     /// Whether a service was given the packet and did not take it.
     pub(crate) is_handed_back: bool,
+    /// Whether rules deny it, and it goes on because its connection was admitted.
+    pub(crate) is_kept: bool,
+    /// Whether it goes to all ports.
+    pub(crate) is_flooded: bool,
 }
 
 /// Whether a packet was let out of a port.
@@ -120,6 +125,7 @@ impl<'w> Walk<'w, '_> {
         connection::at_egress(self, port, local.zone(), needs)?;
         match filter::outbound(self, port)? {
             Verdict::Accept => {}
+            _ if !self.is_flooded && kept::is_kept(self) => {}
             Verdict::Drop(rule) => return ControlFlow::Break(Reason::Filtered(rule)),
             Verdict::Reject(rule) => return ControlFlow::Continue(Sent::Rejected(rule)),
         }

@@ -50,6 +50,11 @@ impl Site {
 
     /// The same, with lines added to the agent's configuration.
     pub fn start_with(name: &str, agent_config: &str) -> Result<Self> {
+        Self::start_with_both(name, agent_config, "")
+    }
+
+    /// The same, with lines added to the service's, too.
+    pub fn start_with_both(name: &str, agent_config: &str, api_config: &str) -> Result<Self> {
         ensure!(
             std::env::var_os("WEFT_GUEST").is_some(),
             "this test needs a kernel with openvswitch to itself: run it by `make test-guest`, or \
@@ -59,9 +64,7 @@ impl Site {
         clean_up()?;
         let _ = std::fs::remove_dir_all(&dir);
         std::fs::create_dir_all(&dir)?;
-        let api = dir.join("api.toml");
-        let store = dir.join("topology.redb");
-        std::fs::write(&api, format!("[store]\npath = {store:?}\n"))?;
+        let api = configure_service(&dir, api_config)?;
         let config = dir.join("agent.toml");
         let text = format!(
             "host_name = \"host1\"\nstate_dir = {:?}\nrun_dir = {:?}\ndatapath = \"{DATAPATH}\"\n{agent_config}",
@@ -81,6 +84,11 @@ impl Site {
         site.service_is_ready()?;
         site.agent_is_ready()?;
         Ok(site)
+    }
+
+    /// Writes the service's configuration anew, with these lines added: it counts after a restart.
+    pub fn configure_service(&self, lines: &str) -> Result<()> {
+        configure_service(&self.dir, lines).map(drop)
     }
 
     /// The agent's control socket.
@@ -221,6 +229,12 @@ impl Site {
         )
         .with_context(|| self.agent.log())
     }
+}
+
+fn configure_service(dir: &Path, lines: &str) -> Result<PathBuf> {
+    let (api, store) = (dir.join("api.toml"), dir.join("topology.redb"));
+    std::fs::write(&api, format!("[store]\npath = {store:?}\n{lines}"))?;
+    Ok(api)
 }
 
 /// Deletes what an earlier site left in the kernel.

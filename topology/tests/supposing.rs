@@ -68,10 +68,8 @@ fn a_chain_that_a_port_names_anew_is_said_with_all_that_it_leads_to_and_nothing_
     let mut changed = port(2, 1);
     changed.outbound_filter = Some(chain_id(10));
     let said = said(&cloud, vec![Change::Put(changed.into())]);
-    let member = cloud.referrers_of_kind(
-        group(20).id.into(),
-        weft_topology::Kind::AddressGroupMember,
-    );
+    let member =
+        cloud.referrers_of_kind(group(20).id.into(), weft_topology::Kind::AddressGroupMember);
     let mut wanted: Vec<ObjectId> = member.map(Object::id).collect();
     wanted.extend([
         chain_id(10).into(),
@@ -122,7 +120,10 @@ fn with_what_is_said_a_host_that_knew_its_own_share_lacks_nothing() {
     }
     assert!(then.group_has(group(20).id, "10.0.0.0/8".parse().unwrap()));
     assert_eq!(then.epoch().revision, host.epoch().revision);
-    assert!(!host.object(chain_id(10).into()).is_loaded(), "it was only talked of");
+    assert!(
+        !host.object(chain_id(10).into()).is_loaded(),
+        "it was only talked of"
+    );
 }
 
 #[test]

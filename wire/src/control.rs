@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use weft_topology::Change;
 use weft_topology::id::PortId;
+use weft_topology::policy::Established;
 
 use crate::host::BindingPhase;
 
@@ -224,6 +225,9 @@ pub struct Status {
     pub revision: u64,
     /// Revision in force in the kernel.
     pub revision_in_force: u64,
+    /// What removing a rule does to connections that it admitted.
+    #[serde(default)]
+    pub established: Established,
     /// Bindings by phase.
     pub bindings_active: usize,
     /// Bindings that are not active.

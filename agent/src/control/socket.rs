@@ -202,7 +202,12 @@ async fn converse(stream: UnixStream, peers: &Arc<Peers>, long: &Semaphore) -> i
             return Ok(());
         }
     };
-    tracing::debug!(uid = caller.uid(), pid = caller.pid(), verb = in_short(&request.verb), "asked");
+    tracing::debug!(
+        uid = caller.uid(),
+        pid = caller.pid(),
+        verb = in_short(&request.verb),
+        "asked"
+    );
     // Bounded: who lists many flows is sent them at the pace at which it reads.
     let (replies, mut answers) = mpsc::channel(256);
     let peers = peers.clone();

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
+use weft_topology::policy::Established;
 use weft_topology::{Object, ObjectId, Snapshot};
 
 use crate::files::{FileError, read_if_there, write_whole};
@@ -37,6 +38,9 @@ pub struct Stored {
     pub objects: Vec<Object>,
     /// Objects that were asked for and do not exist.
     pub absent: Vec<ObjectId>,
+    /// What the service said last of connections that a removed rule admitted.
+    #[serde(default)]
+    pub established: Established,
 }
 
 impl Stored {
@@ -48,6 +52,7 @@ impl Stored {
             followed: followed.iter().copied().collect(),
             objects: snapshot.objects().cloned().collect(),
             absent: snapshot.absent().collect(),
+            established: snapshot.established(),
         }
     }
 }

@@ -83,7 +83,7 @@ impl Worker {
         };
         self.table.insert(ufid, new);
         if let Some(conversation) = outcome.conversation {
-            self.meet_conversation(conversation);
+            self.meet_conversation(conversation, &tags);
         }
         if becomes_drop {
             // As everywhere, of a flow that drops the kernel counts nothing but drops.

@@ -224,7 +224,7 @@ impl Worker {
         };
         self.table.insert(ufid, new);
         if let Some(conversation) = outcome.conversation {
-            self.meet_conversation(conversation);
+            self.meet_conversation(conversation, &outcome.tags);
         }
         let slot = number.and_then(|number| self.ports.by_number(number));
         let pid = slot.map_or(0, |slot| slot.source.pid());

@@ -143,7 +143,7 @@ impl Worker {
             },
         );
         if let Some(conversation) = outcome.conversation {
-            self.meet_conversation(conversation);
+            self.meet_conversation(conversation, &outcome.tags);
         }
         if !same_actions {
             let pid = number.and_then(|number| self.ports.by_number(number));

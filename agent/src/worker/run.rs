@@ -49,8 +49,8 @@ pub(super) struct Worker {
     pub(super) history: History,
     pub(super) scratch: Scratch,
     pub(super) simulate: Simulate,
-    /// Marks of conversations that the warden was told of.
-    pub(super) met: HashSet<u32>,
+    /// What the warden was told of: hashes of conversations with the facts that their verdicts have read.
+    pub(super) met: HashSet<u64>,
     /// Objects that this worker has asked for since the last snapshot.
     pub(super) asked: HashSet<ObjectId>,
     /// Flows deleted since the dump in progress began: the dump may still name them.

@@ -141,7 +141,8 @@ impl Shared {
         self.snapshot.store(snapshot.clone());
         let workers = self.postboxes().count();
         self.epochs().pending.push_back((snapshot.epoch(), workers));
-        self.tell_warden(News::Published(snapshot.epoch(), may_deny(tags)));
+        let changed = may_deny(tags).then(|| tags.clone());
+        self.tell_warden(News::Published(snapshot.epoch(), changed));
         self.tell_all(|| Message::Publish(snapshot.clone(), tags.clone()));
     }
 

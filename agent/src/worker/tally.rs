@@ -136,6 +136,8 @@ counters! {
     RulesLogged => "rules_logged",
     /// Packets that rules did not log, because their port had brought too many.
     RulesNotLogged => "rules_not_logged",
+    /// Connections judged again because a change may concern them.
+    ConnectionsJudged => "connections_judged",
     /// Connections cut because a change denies what let them begin.
     ConnectionsCut => "connections_cut",
     /// Connections that were not judged after a change, because whose they are is not known.

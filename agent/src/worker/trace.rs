@@ -7,7 +7,9 @@
 use weft_flow::present::ct_state;
 use weft_flow::text::{Actions, Flow};
 use weft_flow::{Action, Field, FlowKey};
-use weft_flowsim::{Effect, Install, Outcome, Pass, Probe, Scratch, serve, simulate};
+use weft_flowsim::{
+    Conversation, Effect, Install, Outcome, Pass, Probe, Scratch, serve, simulate,
+};
 use weft_ovs::conntrack::Word;
 use weft_ovs::extract::extract;
 use weft_topology::Snapshot;
@@ -77,6 +79,10 @@ impl Worker {
             if let Some(word) = word {
                 key.set(Field::CtState, word.state.into());
                 key.set(Field::CtMark, word.mark.into());
+            } else if answer == Answer::Established {
+                // As the flow that let it in has written.
+                let mark = Conversation::of_key(port, &key).mark();
+                key.set(Field::CtMark, mark.into());
             }
         };
         let (outcome, served) = &last;

@@ -229,7 +229,7 @@ impl Worker {
         };
         self.table.insert(ufid, new);
         if let Some(conversation) = outcome.conversation {
-            self.meet_conversation(conversation);
+            self.meet_conversation(conversation, &outcome.tags);
         }
         set_pid(self.table.actions_mut(ufid).unwrap_or_default(), pid);
         if self.deleted.remove(&ufid) {

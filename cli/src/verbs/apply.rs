@@ -65,11 +65,14 @@ fn look(path: &Path, api: &Api) -> Result<(TopologyFile, Applied), Error> {
 }
 
 fn ask(api: &Api, file: TopologyFile, plan: Option<String>) -> Result<Applied, Error> {
-    post(api, &ApplyRequest {
-        file,
-        plan,
-        whole: false,
-    })
+    post(
+        api,
+        &ApplyRequest {
+            file,
+            plan,
+            whole: false,
+        },
+    )
 }
 
 fn post(api: &Api, request: &ApplyRequest) -> Result<Applied, Error> {

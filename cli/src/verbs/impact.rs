@@ -82,7 +82,11 @@ fn remarks(looked: &ImpactResult, revision: u64, others: &[String], shown: &Show
     if looked.undecided > 0 {
         line(&format!(
             "! nothing can be said of {} that lead to objects which this host does not have",
-            counted(looked.undecided, "connection or flow", "connections and flows")
+            counted(
+                looked.undecided,
+                "connection or flow",
+                "connections and flows"
+            )
         ));
     }
     if !others.is_empty() {
@@ -200,7 +204,11 @@ fn end(of: &End) -> String {
 }
 
 fn state(of: &LostConnection) -> String {
-    let answered = if of.answered { "answered" } else { "unanswered" };
+    let answered = if of.answered {
+        "answered"
+    } else {
+        "unanswered"
+    };
     let mut lines = vec![of.state.clone().unwrap_or_else(|| answered.to_owned())];
     lines.extend(of.since.map(|since| format!("since {}", time(since))));
     lines.extend(of.expires_seconds.map(|left| format!("ends in {left} s")));

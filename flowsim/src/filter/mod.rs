@@ -16,6 +16,7 @@ use weft_topology::id::{ChainId, RuleId};
 use weft_topology::port::Port;
 use weft_topology::snapshot::Program;
 
+use crate::kept;
 use crate::logged;
 use crate::punt::PuntClass;
 use crate::reason::Reason;
@@ -46,6 +47,7 @@ pub(crate) fn inbound<'w>(walk: &mut Walk<'w, '_>) -> Flow {
     let hook = Hook { out_port: None };
     match judge(walk, chains, hook)? {
         Verdict::Accept => ControlFlow::Continue(()),
+        _ if kept::is_kept(walk) => ControlFlow::Continue(()),
         Verdict::Drop(rule) => ControlFlow::Break(Reason::Filtered(rule)),
         Verdict::Reject(rule) => rejected(walk, rule),
     }

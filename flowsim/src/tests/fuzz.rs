@@ -61,6 +61,7 @@ pub fn serve(bytes: &[u8]) {
     let whole = extract(frame, in_port).is_some_and(|key| key.get_or_zero(Field::IpFrag) == 0);
     let known = Arrival {
         connection: match known & 3 {
+            0 if known & 16 != 0 => Connection::Admitted,
             0 => Connection::Original,
             1 => Connection::Return,
             2 => Connection::ReturnCut,

@@ -8,6 +8,7 @@ mod dhcp;
 mod extract;
 mod frame;
 pub mod fuzz;
+mod keeping;
 mod logging;
 mod look_alikes;
 mod masks;

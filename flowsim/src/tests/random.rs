@@ -232,10 +232,13 @@ fn learned() -> impl Strategy<Value = Vec<Learned>> {
 
 /// A world at [`NOW`].
 pub(crate) fn any_world() -> impl Strategy<Value = World> {
-    (objects(), locals(), learned()).prop_map(|(objects, local, learned)| World {
-        objects,
-        local,
-        learned,
-        ageing: AGEING,
+    (objects(), locals(), learned(), any::<bool>()).prop_map(|(objects, local, learned, keeps)| {
+        World {
+            objects,
+            local,
+            learned,
+            ageing: AGEING,
+            keeps,
+        }
     })
 }

@@ -171,6 +171,7 @@ pub(crate) fn any_frame() -> impl Strategy<Value = Vec<u8>> {
 fn known() -> impl Strategy<Value = Arrival> {
     let connection = prop_oneof![
         4 => Just(Connection::Original),
+        3 => Just(Connection::Admitted),
         3 => Just(Connection::Return),
         1 => Just(Connection::ReturnCut),
         1 => Just(Connection::Invalid),

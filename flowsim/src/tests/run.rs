@@ -12,7 +12,9 @@ use super::extract::extract;
 use super::net::{Table, snapshot};
 use crate::stages::{STAGES, Stage};
 use crate::walk::Purpose;
-use crate::{CUT, Effect, Logged, Outcome, Pass, Probe, Reason, Scratch, Time, simulate};
+use crate::{
+    CUT, Conversation, Effect, Logged, Outcome, Pass, Probe, Reason, Scratch, Time, simulate,
+};
 
 /// What became of a frame.
 #[derive(Debug)]
@@ -82,7 +84,7 @@ pub(crate) fn send_through(
     if known.came_in_fragments {
         let local = snapshot.local_by_number(in_port);
         let zone = local.map_or(1, |local| local.zone());
-        look_up(&mut key, zone, known);
+        look_up(&mut key, snapshot, zone, known);
     }
     let mut passes = 0;
     let (outcome, served) = loop {
@@ -102,7 +104,7 @@ pub(crate) fn send_through(
             frame.drain(12..16);
         }
         key = extract(&frame, in_port)?;
-        look_up(&mut key, pass.zone, known);
+        look_up(&mut key, snapshot, pass.zone, known);
         passes += 1;
         assert!(passes < 4, "it is looked up again and again: {outcome:?}");
     };
@@ -138,16 +140,22 @@ fn pass_of(outcome: &Outcome) -> Option<Pass> {
 }
 
 /// What the kernel adds to the key of a packet that it looked up.
-fn look_up(key: &mut FlowKey, zone: u16, known: Arrival) {
+fn look_up(key: &mut FlowKey, snapshot: &Snapshot, zone: u16, known: Arrival) {
     let was_fragment = known.came_in_fragments;
     let state = match known.connection {
         Connection::Original => ct_state::NEW,
+        Connection::Admitted => ct_state::ESTABLISHED,
         Connection::Return | Connection::ReturnCut => ct_state::ESTABLISHED | ct_state::REPLY,
         Connection::Invalid => ct_state::INVALID,
     };
     let mark = match known.connection {
         Connection::ReturnCut => CUT | 7,
         Connection::Original if !known.is_entered => 0,
+        Connection::Admitted => {
+            let number = key.u32(Field::InPort).unwrap_or(0);
+            let local = snapshot.local_by_number(number);
+            local.map_or(7, |local| Conversation::of_key(local.port, key).mark())
+        }
         _ => 7,
     };
     let pass = Pass { zone, was_fragment };
@@ -169,7 +177,12 @@ pub(crate) fn key_of_some_pass(
         // Now and then a zone that is not the ingress port's.
         let other = 1 + u32::from(frame.len().is_multiple_of(3));
         let local = snapshot.local_by_number(in_port.div_ceil(other));
-        look_up(&mut key, local.map_or(1, |local| local.zone()), known);
+        look_up(
+            &mut key,
+            snapshot,
+            local.map_or(1, |local| local.zone()),
+            known,
+        );
     }
     Some(key)
 }

@@ -27,6 +27,10 @@ pub(crate) struct Entered {
     pub(crate) came_in_fragments: bool,
     /// Whether a zone says that it goes the way of replies.
     pub(crate) returns: bool,
+    /// Whether a zone says that it is an original packet of an admitted connection, and that counts.
+    pub(crate) is_admitted: bool,
+    /// Whether chains denied it, and it passed all the same.
+    pub(crate) is_kept: bool,
     /// The ports whose zones get its connection if it is an original packet.
     pub(crate) zones: BTreeSet<PortId>,
     /// Whether it is the first of its connection, or of none, as far as was asked.
@@ -101,6 +105,7 @@ impl World {
         ];
         match self.say(chains, entered, None) {
             Ok(Word::Accept) => {}
+            Ok(_) if entered.is_admitted => entered.is_kept = true,
             Ok(Word::Drop(rule)) => return drop_for(Reason::Filtered(rule)),
             Ok(Word::Reject(rule)) => return drop_for(Reason::Rejected(rule)),
             Err(reason) => return drop_for(reason),
@@ -126,6 +131,10 @@ impl World {
         if tracked {
             match as_what.connection {
                 Connection::Original => entered.is_first = !as_what.is_entered,
+                Connection::Admitted => {
+                    entered.is_admitted = self.keeps;
+                    entered.is_first = false;
+                }
                 Connection::Return => {
                     entered.returns = true;
                     entered.is_first = false;
@@ -144,6 +153,7 @@ impl World {
         entered: &mut Entered,
         port: PortId,
         as_what: Arrival,
+        is_flooded: bool,
     ) -> Result<Word, Reason> {
         let Some(port) = self.port(port).cloned() else {
             return Ok(Word::Accept);
@@ -155,7 +165,12 @@ impl World {
             bridge.and_then(|bridge| bridge.outbound_filter),
             port.outbound_filter,
         ];
-        let said = self.say(chains, entered, Some(&port));
+        let mut said = self.say(chains, entered, Some(&port));
+        let denied = matches!(said, Ok(Word::Drop(_) | Word::Reject(_)));
+        if denied && entered.is_admitted && !is_flooded {
+            entered.is_kept = true;
+            said = Ok(Word::Accept);
+        }
         if said != Ok(Word::Accept) {
             entered.zones = before;
         }
@@ -203,6 +218,8 @@ impl World {
             is_stacked,
             came_in_fragments: as_what.came_in_fragments,
             returns: false,
+            is_admitted: false,
+            is_kept: false,
             zones: BTreeSet::new(),
             is_first: true,
             logged: BTreeSet::new(),
@@ -232,7 +249,7 @@ impl World {
         if !self.is_up(port) {
             return drop_for(Reason::EgressDown);
         }
-        match self.let_out(entered, port, as_what) {
+        match self.let_out(entered, port, as_what, false) {
             Ok(Word::Accept) => Verdict {
                 outputs: BTreeMap::from([(number, entered.frame.bytes.clone())]),
                 commits: commits(entered),
@@ -254,7 +271,7 @@ impl World {
             if !other || !here || !self.is_up(local.port) {
                 continue;
             }
-            match self.let_out(entered, local.port, as_what) {
+            match self.let_out(entered, local.port, as_what, true) {
                 Ok(Word::Accept) => {
                     outputs.insert(local.number, entered.frame.bytes.clone());
                 }
@@ -290,9 +307,9 @@ fn drop_for(reason: Reason) -> Verdict {
     }
 }
 
-/// The ports whose zones get the connection: of an original packet only.
+/// The ports whose zones get the connection: of an original packet only, that rules accept.
 fn commits(entered: &Entered) -> BTreeSet<PortId> {
-    match entered.returns {
+    match entered.returns || entered.is_kept {
         true => BTreeSet::new(),
         false => entered.zones.clone(),
     }

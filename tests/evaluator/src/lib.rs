@@ -65,6 +65,9 @@
 //! [`PutTogether`](Reason::PutTogether). What leaves as an original packet enters its connection in the zone of
 //! the ingress port, if that tracks it, and of each port where it leaves and that tracks it.
 //!
+//! Where connections are kept, an original packet of an admitted one passes chains that deny it, at a port that tracks
+//! it or behind one, unless it is flooded; then it enters no connection.
+//!
 //! **Chains**
 //!
 //! The ingress port's inbound chain and the bridge's are asked after DHCP and before learning; the bridge's
@@ -164,6 +167,8 @@ pub struct World {
     pub learned: Vec<Learned>,
     /// How long a learned entry lives unused.
     pub ageing: Duration,
+    /// Whether connections that were admitted are kept when rules deny them.
+    pub keeps: bool,
 }
 
 /// Where a bridge has seen a MAC.
@@ -226,6 +231,8 @@ pub enum Connection {
     /// It begins one, or goes the way of the one that began it.
     #[default]
     Original,
+    /// It goes the way of the one that began it, and that was admitted, between these MACs and from this port.
+    Admitted,
     /// It is a reply, or an ICMP error about a connection.
     Return,
     /// The same, in a connection that was cut.

@@ -44,14 +44,14 @@ impl Judge<'_> {
     ) -> Option<Outcome> {
         let local = self.snapshot.local_by_port(conversation.port)?;
         let key = key_of(&entry.original, conversation, local.number);
-        self.packet(key, Answer::Established, steps)
+        self.packet(key, (Answer::Established, entry.mark), steps)
     }
 
-    /// What becomes of a packet in its last pass, if a table says so of it.
+    /// What becomes of a packet in its last pass, if a table says so of it and has such a mark.
     pub(in crate::worker) fn packet(
         &mut self,
         mut key: FlowKey,
-        answer: Answer,
+        (answer, mark): (Answer, u32),
         mut steps: Option<&mut Vec<Step>>,
     ) -> Option<Outcome> {
         for _ in 0..MOST_PASSES {
@@ -65,6 +65,7 @@ impl Judge<'_> {
                 return Some(outcome);
             };
             advance(&mut key, &outcome, pass, answer);
+            key.set(Field::CtMark, mark.into());
             self.scratch.recycle(outcome);
         }
         None

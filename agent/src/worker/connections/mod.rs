@@ -25,6 +25,7 @@
 //!   run cuts when it has that revision: its snapshot on disk may be older, and would deny what was allowed since.
 
 pub(crate) mod conversations;
+mod index;
 mod judge;
 mod live;
 mod note;
@@ -32,7 +33,8 @@ mod note;
 pub(super) use self::judge::{Judge, Judgement, judgement};
 pub(super) use self::live::live;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +45,7 @@ use weft_ovs::{Conntrack, Datapath, Error};
 use weft_topology::{Epoch, Kind, Tag};
 
 use self::conversations::Conversations;
+use self::index::{Facts, Index, facts};
 use self::live::entries;
 use self::note::Note;
 use super::run::Worker;
@@ -58,10 +61,10 @@ const REMEMBERED: usize = 1 << 16;
 
 /// What the warden is told.
 pub(super) enum News {
-    /// A flow enters its connections.
-    Met(Conversation),
-    /// A snapshot goes out to the workers; whether it may deny what was allowed.
-    Published(Epoch, bool),
+    /// A flow enters its connections, and its verdict has read these facts.
+    Met(Conversation, Facts),
+    /// A snapshot goes out to the workers; what has changed, if that may deny what was allowed.
+    Published(Epoch, Option<Arc<BTreeSet<Tag>>>),
     /// Every worker is past it.
     Passed(Epoch),
     /// A port was let go: nothing of its zone is left.
@@ -80,15 +83,41 @@ pub(super) struct Warden {
     shared: Arc<Shared>,
     conntrack: Box<dyn Conntrack>,
     conversations: Conversations,
+    index: Index,
     scratch: Scratch,
     /// Published and not passed by all yet, the oldest first.
-    published: VecDeque<(Epoch, bool)>,
+    published: VecDeque<(Epoch, Option<Arc<BTreeSet<Tag>>>)>,
     /// Passed, and to be told of when what they deny is cut.
     passed: Vec<Epoch>,
-    /// Entries must be looked at, by a snapshot of this revision or a later one.
-    due: Option<u64>,
+    /// Entries must be looked at.
+    due: Option<Due>,
     note: Note,
     complained: bool,
+}
+
+/// That entries must be looked at.
+struct Due {
+    /// By a snapshot of this revision or a later one.
+    revision: u64,
+    /// Because of these changes; absent: an earlier run did not say which.
+    changed: Option<BTreeSet<Tag>>,
+}
+
+impl Due {
+    /// Another change, too.
+    fn add(earlier: Option<Self>, revision: u64, more: &BTreeSet<Tag>) -> Self {
+        let Some(mut due) = earlier else {
+            return Self {
+                revision,
+                changed: Some(more.clone()),
+            };
+        };
+        due.revision = due.revision.min(revision);
+        if let Some(changed) = &mut due.changed {
+            changed.extend(more);
+        }
+        due
+    }
 }
 
 /// Whether a change with these tags may deny what was allowed.
@@ -98,7 +127,7 @@ pub(super) fn may_deny(tags: &BTreeSet<Tag>) -> bool {
             id.kind,
             Kind::Chain | Kind::Rule | Kind::Port | Kind::Bridge | Kind::AddressGroup
         ),
-        Tag::Member(..) => true,
+        Tag::Member(..) | Tag::Established => true,
         _ => false,
     })
 }
@@ -113,9 +142,13 @@ impl Warden {
         Ok(Self {
             shared,
             conntrack: datapath.conntrack()?,
-            due: note.read(),
+            due: note.read().map(|revision| Due {
+                revision,
+                changed: None,
+            }),
             note,
             conversations: Conversations::load(file),
+            index: Index::default(),
             scratch: Scratch::new(),
             published: VecDeque::new(),
             passed: Vec::new(),
@@ -150,19 +183,23 @@ impl Warden {
 
     fn take(&mut self, news: News) {
         match news {
-            News::Met(conversation) => self.conversations.add(conversation),
-            News::Published(epoch, may_deny) => {
-                if may_deny && !self.conversations.is_empty() {
+            News::Met(conversation, facts) => {
+                if let Some(forgotten) = self.conversations.add(conversation) {
+                    self.index.forget(forgotten);
+                }
+                self.index.read(conversation.mark(), facts);
+            }
+            News::Published(epoch, changed) => {
+                if changed.is_some() && !self.conversations.is_empty() {
                     self.note.write(epoch.revision);
                 }
-                self.published.push_back((epoch, may_deny));
+                self.published.push_back((epoch, changed));
             }
             News::Passed(epoch) => {
                 let last = self.published.iter().position(|(of, _)| *of == epoch);
-                for (epoch, may_deny) in self.published.drain(..last.map_or(0, |last| last + 1)) {
-                    if may_deny {
-                        let due = self.due.unwrap_or(epoch.revision);
-                        self.due = Some(due.min(epoch.revision));
+                for (epoch, changed) in self.published.drain(..last.map_or(0, |last| last + 1)) {
+                    if let Some(changed) = changed {
+                        self.due = Some(Due::add(self.due.take(), epoch.revision, &changed));
                     }
                     self.passed.push(epoch);
                 }
@@ -184,16 +221,16 @@ impl Warden {
         let Some(newest) = self.passed.last().map(|epoch| epoch.revision) else {
             return;
         };
-        if self.due.is_some_and(|due| due <= newest) {
-            match self.cut() {
+        if let Some(due) = self.due.take_if(|due| due.revision <= newest) {
+            match self.cut(due.changed.as_ref()) {
                 Ok(()) => {
-                    self.due = None;
                     self.complained = false;
-                    if !self.published.iter().any(|(_, may_deny)| *may_deny) {
+                    if !self.published.iter().any(|(_, changed)| changed.is_some()) {
                         self.note.remove();
                     }
                 }
                 Err(error) => {
+                    self.due = Some(due);
                     if !self.complained {
                         tracing::error!(%error, "connections that a change denies cannot be cut: it is tried again, \
                             and nothing newer counts as in force until then");
@@ -208,19 +245,26 @@ impl Warden {
         }
     }
 
-    /// Looks at every connection of this host's ports.
-    fn cut(&mut self) -> Result<(), Error> {
-        if self.conversations.is_empty() {
+    /// Looks at the connections of this host's ports that such changes may concern.
+    fn cut(&mut self, changed: Option<&BTreeSet<Tag>>) -> Result<(), Error> {
+        let concerned = self.index.concerned(changed);
+        if self.conversations.is_empty() || concerned.is_nobody() {
             return Ok(());
         }
         let snapshot = self.shared.snapshot();
         let entries = live(&mut *self.conntrack, &snapshot)?;
-        let (mut cut, mut unknown) = (0_u64, 0_u64);
+        let (mut judged, mut cut, mut unknown) = (0_u64, 0_u64, 0_u64);
+        let mut strangers = HashSet::new();
         for entry in &entries {
             let Some(conversation) = self.conversations.get(entry.mark) else {
                 unknown += 1;
+                strangers.insert(entry.mark);
                 continue;
             };
+            if !concerned.has(entry) {
+                continue;
+            }
+            judged += 1;
             let mut judge = Judge {
                 snapshot: &snapshot,
                 learned: &self.shared.learned,
@@ -231,6 +275,7 @@ impl Warden {
                 continue;
             };
             let is_denied = judgement(&outcome, entry.zone) == Judgement::Denied;
+            self.index.judged(entry.mark, &outcome.tags);
             self.scratch.recycle(outcome);
             if is_denied {
                 let bits = Bits {
@@ -241,13 +286,16 @@ impl Warden {
                 cut += u64::from(outcome == Outcome::Done);
             }
         }
+        self.index.done(&concerned, strangers);
+        self.shared.counters.add(Counter::ConnectionsJudged, judged);
         self.shared.counters.add(Counter::ConnectionsCut, cut);
         self.shared
             .counters
             .add(Counter::ConnectionsUnknown, unknown);
         if cut > 0 || unknown > 0 {
             tracing::info!(
-                looked_at = entries.len(),
+                judged,
+                of = entries.len(),
                 cut,
                 unknown,
                 "connections were judged again"
@@ -284,13 +332,18 @@ impl Warden {
 }
 
 impl Worker {
-    /// Tells of a conversation whose connections a flow enters, once.
-    pub(super) fn meet_conversation(&mut self, conversation: Conversation) {
+    /// Tells of a conversation whose connections a flow enters, once for each set of facts that such a flow depends on.
+    pub(super) fn meet_conversation(&mut self, conversation: Conversation, tags: &[Tag]) {
         if self.met.len() >= REMEMBERED {
             self.met.clear();
         }
-        if self.met.insert(conversation.mark()) {
-            self.shared.tell_warden(News::Met(conversation));
+        let mut hasher = self.met.hasher().build_hasher();
+        conversation.mark().hash(&mut hasher);
+        facts(tags).for_each(|fact| fact.hash(&mut hasher));
+        if self.met.insert(hasher.finish()) {
+            let facts: BTreeSet<Tag> = facts(tags).collect();
+            let facts: Facts = facts.into_iter().collect();
+            self.shared.tell_warden(News::Met(conversation, facts));
         }
     }
 }

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use weft_flow::Action;
 use weft_flowsim::{Conversation, Outcome};
 use weft_ovs::conntrack::{Entry, Part, Tuple};
+use weft_topology::LocalPort;
 use weft_topology::id::PortId;
-use weft_topology::{LocalPort, Snapshot};
 use weft_wire::impact::{Effect, End, Icmp, Impact, LostConnection};
 
 use super::Look;
@@ -103,7 +103,7 @@ impl Look<'_> {
                 Side::From,
                 self.now.local_by_port(of.conversation.port),
             ),
-            to: end(&first.original, Side::To, self.far_end(of, &now)),
+            to: end(&first.original, Side::To, self.far_end(&now)),
             icmp: icmp(&first.original),
             state: first.tcp_state.map(tcp_state),
             answered: first.status.has_seen_reply(),
@@ -131,34 +131,39 @@ impl Look<'_> {
         self.then.local_by_number(zone.into()).is_some()
     }
 
-    /// A port of the connection that this host would not carry any more.
-    fn port_that_goes(&self, of: &Connection<'_>) -> Option<PortId> {
-        if self.then.local_by_port(of.conversation.port).is_none() {
-            return Some(of.conversation.port);
+    /// A port of the connection that this host would not carry any more: that where it begins, or the only ones where
+    /// it leaves. A zone may have it of a flood, from the time when it was not known where it goes.
+    fn port_that_goes(&mut self, of: &Connection<'_>) -> Option<PortId> {
+        let begins = of.conversation.port;
+        if self.then.local_by_port(begins).is_none() {
+            return Some(begins);
         }
-        let zones = of.entries.iter().map(|entry| entry.zone);
-        let gone = zones.filter(|zone| !self.has_zone(*zone));
-        gone.filter_map(|zone| Some(self.now.local_by_number(zone.into())?.port))
-            .next()
+        if self.then.local_ports().count() == self.now.local_ports().count() {
+            return None;
+        }
+        let now = self
+            .now()
+            .connection(of.entries.first()?, of.conversation, None)?;
+        let mut leaves = outputs(&now).filter_map(|number| self.now.local_by_number(number));
+        let first = leaves.next()?.port;
+        let goes = |port| self.then.local_by_port(port).is_none();
+        (goes(first) && leaves.all(|local| goes(local.port))).then_some(first)
     }
 
-    /// The port to which its original packets go: where they leave, else the other whose zone has it.
-    fn far_end(&self, of: &Connection<'_>, now: &Outcome) -> Option<&LocalPort> {
-        let is_far = |local: &&LocalPort| local.port != of.conversation.port;
-        let by_number = |snapshot: &'_ Snapshot, number: u32| -> Option<PortId> {
-            snapshot.local_by_number(number).map(|local| local.port)
-        };
-        let leaves = now.actions.iter().filter_map(|action| match action {
-            Action::Output(number) => by_number(self.now, *number),
-            _ => None,
-        });
-        let zones = of.entries.iter().map(|entry| u32::from(entry.zone));
-        let zones = zones.filter_map(|number| by_number(self.now, number));
-        zones
-            .chain(leaves)
-            .filter_map(|port| self.now.local_by_port(port))
-            .find(is_far)
+    /// The port to which its original packets go, if it is one.
+    fn far_end(&self, now: &Outcome) -> Option<&LocalPort> {
+        let mut leaves = outputs(now);
+        let number = leaves.next().filter(|_| leaves.next().is_none())?;
+        self.now.local_by_number(number)
     }
+}
+
+/// The datapath ports where a packet leaves.
+pub(super) fn outputs(outcome: &Outcome) -> impl Iterator<Item = u32> + '_ {
+    outcome.actions.iter().filter_map(|action| match action {
+        Action::Output(number) => Some(*number),
+        _ => None,
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -8,11 +8,11 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use weft_flow::{Action, Field, FlowKey, FlowMask, Ufid};
-use weft_flowsim::Outcome;
 use weft_ovs::DumpedFlow;
 use weft_topology::Snapshot;
 use weft_wire::impact::{Extent, Impact, LostFlow};
 
+use super::connections::outputs;
 use super::words::{accepting, denial};
 use super::{ATTEMPT, Look};
 use crate::flows::table::Flow;
@@ -42,10 +42,7 @@ impl Workers {
     pub(super) fn stateless_flows(&self, recent: Duration) -> Result<Vec<Stateless>, HotError> {
         let mut known: HashMap<Ufid, (FlowKey, FlowMask)> = HashMap::new();
         for of in self.ask_all(ATTEMPT, |worker| {
-            let flows = worker
-                .table
-                .iter()
-                .filter(|(_, flow)| is_stateless(flow));
+            let flows = worker.table.iter().filter(|(_, flow)| is_stateless(flow));
             flows
                 .map(|(ufid, flow)| (ufid, (flow.key.clone(), flow.mask.clone())))
                 .collect::<Vec<_>>()
@@ -85,7 +82,7 @@ impl Look<'_> {
         let mut steps = Vec::new();
         let then = self
             .then()
-            .packet(flow.key.clone(), Answer::New, Some(&mut steps))?;
+            .packet(flow.key.clone(), (Answer::New, 0), Some(&mut steps))?;
         if !then.missing.is_empty() {
             self.result.undecided += 1;
             return None;
@@ -93,11 +90,11 @@ impl Look<'_> {
         let denied_by = denial(&then, &steps, self.then);
         let now = self
             .now()
-            .packet(flow.key.clone(), Answer::New, Some(&mut steps))?;
-        let left = outputs(&then);
+            .packet(flow.key.clone(), (Answer::New, 0), Some(&mut steps))?;
+        let left: BTreeSet<u32> = outputs(&then).collect();
         let lost: Vec<String> = outputs(&now)
-            .difference(&left)
-            .map(|number| interface(*number, self.now))
+            .filter(|number| !left.contains(number))
+            .map(|number| interface(number, self.now))
             .collect();
         if lost.is_empty() {
             return None;
@@ -120,14 +117,6 @@ impl Look<'_> {
             denied_by,
         })
     }
-}
-
-fn outputs(outcome: &Outcome) -> BTreeSet<u32> {
-    let numbers = outcome.actions.iter().filter_map(|action| match action {
-        Action::Output(number) => Some(*number),
-        _ => None,
-    });
-    numbers.collect()
 }
 
 fn interface(number: u32, snapshot: &Snapshot) -> String {

@@ -4,6 +4,7 @@ mod accounts;
 mod adoption;
 mod auditing;
 mod changes;
+mod impact;
 mod learning;
 mod limits;
 mod logging;

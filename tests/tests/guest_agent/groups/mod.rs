@@ -1,10 +1,12 @@
 //! Security groups on a real kernel.
 
 mod connections;
+mod cuts;
 mod forged;
 mod fragments;
 mod guests;
 mod impact;
+mod keeping;
 mod logging;
 mod many;
 mod members;

@@ -99,7 +99,7 @@ impl Datapath for Contended {
 }
 
 impl Meters for Contended {
-    fn set_meter(&mut self, id: u32, meter: Meter) -> Result<(), Error> {
+    fn set_meter(&mut self, id: u32, meter: Meter) -> Result<Option<MeterStats>, Error> {
         self.0.set_meter(id, meter)
     }
 
