@@ -23,6 +23,9 @@ const IDLE: Duration = Duration::from_secs(10);
 /// may not have been written yet.
 const SETTLING: u64 = 1_000;
 
+/// Flows that are asked for at the end of a dump which did not name them; the others, at the next one's.
+const MISSED: usize = 512;
+
 /// So many dumps it takes until all that an earlier run left of a port is known: the first may have begun before the
 /// port was there.
 const FIRST_DUMPS: u32 = 2;
@@ -99,7 +102,9 @@ impl Worker {
         }
     }
 
-    /// The dump is complete: a flow that was there before it and that it did not name is gone.
+    /// The dump is complete: a flow that was there before it and that it did not name is gone, as a rule.
+    /// While flows come and go, the kernel passes over some (`ovs_flow_tbl_dump_next` counts along a bucket, which
+    /// changes, and begins anew in a table that grew), so each is asked for.
     pub(super) fn dump_ends(&mut self) {
         let Some(began) = self.dump_began.take() else {
             return;
@@ -109,9 +114,13 @@ impl Worker {
             .unmarked(self.dump)
             .filter(|(_, flow)| flow.since.0 + SETTLING < began.0)
             .map(|(ufid, _)| ufid)
+            .take(MISSED)
             .collect();
         for ufid in gone {
-            self.vanished(ufid);
+            match self.datapath.flow(ufid) {
+                Ok(None) => self.vanished(ufid),
+                _ => drop(self.table.mark(ufid, self.dump)),
+            }
         }
         self.deleted.clear();
         self.counted = Arc::default();

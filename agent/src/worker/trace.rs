@@ -26,6 +26,16 @@ use crate::hot::HotError;
 const MOST_PASSES: usize = 4;
 /// Bytes of an Ethernet header with a tag.
 const VLAN_HEADERS: usize = 18;
+/// What the kernel has in the key of every packet beside its headers: 0 before a connection table has said something.
+const METADATA: [Field; 7] = [
+    Field::DpHash,
+    Field::SkbPriority,
+    Field::SkbMark,
+    Field::CtState,
+    Field::CtZone,
+    Field::CtMark,
+    Field::CtLabels,
+];
 
 impl Worker {
     /// Walks a frame that comes in by a port.
@@ -47,6 +57,9 @@ impl Worker {
         })?;
         key.set(Field::InPort, u128::from(local.number))
             .set(Field::RecircId, 0);
+        for field in METADATA {
+            key.set(field, 0);
+        }
         // As the next pass has it: a tag that was taken off is off.
         let mut whole = frame.to_vec();
         let (mut steps, mut passes) = (Vec::new(), Vec::new());

@@ -89,7 +89,9 @@ fn of_neighbours(stage: &Stage) -> BTreeMap<Ufid, DumpedFlow> {
     let numbers: HashSet<u32> = NEIGHBOURS.iter().map(|n| stage.numbers[n]).collect();
     let theirs = |flow: &DumpedFlow| {
         let number = flow.key.u32(Field::InPort);
-        number.is_some_and(|number| numbers.contains(&number))
+        // Greetings come only once.
+        let is_group = flow.key.get_or_zero(Field::EthDst) >> 40 & 1 == 1;
+        !is_group && number.is_some_and(|number| numbers.contains(&number))
     };
     let found = flows().into_iter().filter(theirs);
     found.filter_map(|flow| Some((flow.ufid?, flow))).collect()

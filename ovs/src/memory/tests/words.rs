@@ -37,7 +37,12 @@ fn echo(from: u8, to: u8, kind: u8) -> Vec<u8> {
 
 /// Port unreachable, about a packet that went the other way.
 fn unreachable(from: u8, to: u8, about: &[u8]) -> Vec<u8> {
-    frame(from, to, 1, &[&[3, 3, 0, 0, 0, 0, 0, 0], &about[14..]].concat())
+    frame(
+        from,
+        to,
+        1,
+        &[&[3, 3, 0, 0, 0, 0, 0, 0], &about[14..]].concat(),
+    )
 }
 
 #[test]
@@ -91,14 +96,22 @@ fn what_a_zone_says_of_a_packet_is_what_the_packet_comes_up_with() {
     ] {
         let word = Word::of(&mut *table, ZONE, &bytes).unwrap().unwrap();
         let matters = ct_state::REPLY | ct_state::RELATED | ct_state::INVALID;
-        assert_eq!((word.state & matters, word.mark), (state, mark), "{bytes:02x?}");
+        assert_eq!(
+            (word.state & matters, word.mark),
+            (state, mark),
+            "{bytes:02x?}"
+        );
         datapath.inject(number, &bytes).unwrap();
         let mut buffer = UpcallBuffer::new();
         let key = source.receive(&mut buffer).unwrap().unwrap().key;
         let said = key.get_or_zero(Field::CtState) & u128::from(matters | ct_state::TRACKED);
         let wanted = word.state & (matters | ct_state::TRACKED);
         assert_eq!(said, u128::from(wanted), "{bytes:02x?}");
-        assert_eq!(key.get_or_zero(Field::CtMark), u128::from(word.mark), "{bytes:02x?}");
+        assert_eq!(
+            key.get_or_zero(Field::CtMark),
+            u128::from(word.mark),
+            "{bytes:02x?}"
+        );
     }
 }
 
