@@ -100,6 +100,9 @@ fn a_flood_for_a_service_reaches_the_agent_at_its_rate_and_a_neighbour_is_served
             let of = |reason: &str| drops.get(reason).copied().unwrap_or(0);
             (of(name), of("punt-limit"))
         };
+        // Its answer shows that the flow is there.
+        a.peer.send_raw(frame).unwrap();
+        assert!(a.peer.sees(LIMIT, is_answer), "{class:?} is not answered");
         let (_, before) = counted();
         let done = AtomicBool::new(false);
         let (seen, leased) = std::thread::scope(|scope| {
@@ -109,7 +112,7 @@ fn a_flood_for_a_service_reaches_the_agent_at_its_rate_and_a_neighbour_is_served
             (flooding.join().unwrap(), leased)
         });
         assert_eq!(leased.unwrap().to_string(), "10.0.0.22");
-        // The first ones came up by no flow, so the process limited them.
+        // The process limits by the same rate, with a clock of its own.
         let adds_up = wait::until("every packet to be accounted for", LIMIT, || {
             let (metered, limited) = counted();
             seen.sent == seen.answered + metered + limited - before
