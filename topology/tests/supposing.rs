@@ -71,7 +71,7 @@ fn a_chain_that_a_port_names_anew_is_said_with_all_that_it_leads_to_and_nothing_
     let member =
         cloud.referrers_of_kind(group(20).id.into(), weft_topology::Kind::AddressGroupMember);
     let mut wanted: Vec<ObjectId> = member.map(Object::id).collect();
-    wanted.extend([
+    wanted.extend::<[ObjectId; 5]>([
         chain_id(10).into(),
         rule_id(101).into(),
         chain_id(11).into(),
