@@ -111,7 +111,8 @@ impl Stage {
     /// A packet that meets flows is done with when it is sent: tap, flow and tap are one call. Of those that come up,
     /// the agent counts what it reads as the kernel counts what it brings up, and a worker that answers has
     /// written what it read before.
-    pub(crate) fn settle(&self, upcalls: u64) {
+    /// How many it has read.
+    pub(crate) fn settle(&self, upcalls: u64) -> u64 {
         let counted = || {
             let status: Status = self.control.one(Verb::Status).unwrap();
             let of = |name| status.counters[name];
@@ -127,6 +128,7 @@ impl Stage {
             now.is_some() && std::mem::replace(&mut last, now) == now
         })
         .unwrap_or_else(|error| panic!("{error}: {:?}", datapath().info()));
+        last.unwrap_or(0)
     }
 
     /// Upcalls that the agent has read so far.
