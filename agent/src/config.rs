@@ -81,7 +81,7 @@ pub struct LimitsSection {
     pub fragments_per_port: u32,
     /// Packets a second of one port that rules log, at least 1.
     pub logs_per_port: u32,
-    /// How many of them may come at once, at least 1.
+    /// Packets of one port that rules log at once, at least 1.
     pub log_burst: u32,
 }
 

@@ -137,12 +137,13 @@ pub(crate) fn write(probe: &mut Probe<'_>) {
     }
     let number = probe.in_port();
     let mut userdata = vec![CODE];
-    for at in 0..probe.logged.len() {
-        let Logged { rule, said } = probe.logged[at];
+    let logged = std::mem::take(&mut probe.logged);
+    for &Logged { rule, said } in &logged {
         userdata.extend(rule.0.as_bytes());
         userdata.push(said.code());
         probe.step(Some(rule.into()), What::Logs(said));
     }
+    probe.logged = logged;
     let up = Action::Userspace(Userspace {
         userdata,
         ..Userspace::default()
