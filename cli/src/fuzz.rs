@@ -29,7 +29,10 @@ pub fn words(bytes: &[u8]) {
     };
     if !words.iter().any(|word| word.starts_with("hex=")) {
         let line = frame_text::line(&shown, &made);
-        assert!(made.len() >= 42 && !line.contains("not understood"), "{line}");
+        assert!(
+            made.len() >= 42 && !line.contains("not understood"),
+            "{line}"
+        );
     }
     let hex: String = made.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(frame::from_words(&[format!("hex={hex}")]), Ok(made));

@@ -20,8 +20,6 @@ pub mod bridge;
 pub mod chain;
 pub mod dhcp;
 pub mod follow;
-#[cfg(any(test, fuzzing))]
-pub mod fuzz;
 pub mod host;
 pub mod id;
 pub mod in_words;

@@ -14,8 +14,8 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use weft_flowsim::{Learned, Time};
 use weft_topology::id::{BridgeId, PortId};

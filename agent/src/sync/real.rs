@@ -8,9 +8,7 @@ use nix::sys::epoll::{Epoll, EpollEvent, EpollTimeout};
 pub(crate) use arc_swap::ArcSwap;
 pub(crate) use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 pub(crate) use nix::sys::eventfd::EventFd;
-pub(crate) use std::sync::{
-    Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
-};
+pub(crate) use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub(crate) use std::thread::JoinHandle;
 
 /// Begins a thread.

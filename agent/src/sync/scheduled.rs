@@ -25,7 +25,7 @@ thread_local! {
 pub(crate) fn model(schedules: usize, run: impl Fn() + Send + Sync + 'static) {
     let mut config = shuttle::Config::new();
     config.stack_size = 1 << 20;
-    config.max_steps = shuttle::MaxSteps::FailAfter(1_000_000);
+    config.max_steps = shuttle::MaxSteps::FailAfter(200_000);
     config.failure_persistence = shuttle::FailurePersistence::Print;
     let scheduler = shuttle::scheduler::RandomScheduler::new(schedules);
     let runner = shuttle::Runner::new(scheduler, config);

@@ -46,11 +46,7 @@ pub fn requests(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
-    let series: Vec<Request<Body>> = text
-        .split("\n\n")
-        .filter_map(request)
-        .take(MOST)
-        .collect();
+    let series: Vec<Request<Body>> = text.split("\n\n").filter_map(request).take(MOST).collect();
     if !series.is_empty() {
         RUNTIME.block_on(send(series));
     }

@@ -16,7 +16,7 @@ pub(crate) mod streams;
 mod write;
 
 pub(crate) use write::Planned;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use write::transaction;
 
 use std::sync::{Arc, OnceLock};

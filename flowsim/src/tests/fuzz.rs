@@ -118,7 +118,9 @@ fn full_office() -> World {
     world.objects.push(rejects.into());
     world.objects.push(chain_object.into());
     world.objects.push(mac_entry(0, 0, station(3), 3).into());
-    world.objects.push(arp_entry(0, super::net::addr(4), station(4)).into());
+    world
+        .objects
+        .push(arp_entry(0, super::net::addr(4), station(4)).into());
     for object in &mut world.objects {
         if let Object::Port(port) = object
             && port.id == port_id(3)

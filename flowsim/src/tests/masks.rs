@@ -6,9 +6,9 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};
+use weft_evaluator::World;
 use weft_flow::present::{VLAN_PRESENT, ethertype, fragment, protocol};
 use weft_flow::{Field, FlowKey, FlowMask, encode_mask, key};
-use weft_evaluator::World;
 use weft_topology::Snapshot;
 use weft_topology::dhcp::SERVER_MAC;
 

@@ -92,7 +92,7 @@ fn entries(stage: &Stage) -> Vec<Entry> {
 /// conversation a flow enters is told before the flow is there.
 #[test]
 fn all_that_a_change_denies_is_cut_when_it_is_in_force_and_stays_so() {
-    model(schedules(500), || {
+    model(schedules(200), || {
         let mut stage = guarded();
         stage.send(2, 1);
         stage.inject(1, &segment(1, 2));
@@ -102,7 +102,10 @@ fn all_that_a_change_denies_is_cut_when_it_is_in_force_and_stays_so() {
             // Whose connection begins at the same time.
             inject(&stage, 3, vec![segment(3, 2); 2]),
         ];
-        in_force(&mut stage, &[Change::Gone(WEB.into()), chain(&[RETURNS, REST])]);
+        in_force(
+            &mut stage,
+            &[Change::Gone(WEB.into()), chain(&[RETURNS, REST])],
+        );
         let uncut = |entry: &Entry| entry.mark & !CUT != 0 && entry.mark & CUT == 0;
         for entry in entries(&stage) {
             assert!(!uncut(&entry), "{entry:#?}");

@@ -14,7 +14,7 @@ use crate::worker::sweep::Sweeper;
 /// would wait for the next message.
 #[test]
 fn no_message_waits_in_the_inbox_of_a_worker_that_sleeps() {
-    model(schedules(2_000), || {
+    model(schedules(1_000), || {
         let stage = Stage::new(0);
         let ask = |_| {
             let workers = stage.workers.clone();
@@ -33,7 +33,7 @@ fn no_message_waits_in_the_inbox_of_a_worker_that_sleeps() {
 /// worker is past it.
 #[test]
 fn no_flow_of_the_old_topology_is_left_when_the_new_one_is_in_force() {
-    model(schedules(1_000), || {
+    model(schedules(400), || {
         let mut stage = Stage::new(3);
         stage.send(3, 1);
         let number = stage.number(3);
@@ -43,10 +43,7 @@ fn no_flow_of_the_old_topology_is_left_when_the_new_one_is_in_force() {
         down.admin_state_up = false;
         in_force(&mut stage, &[put(down)]);
         for flow in stage.flows() {
-            assert!(
-                !flow.actions.contains(&Action::Output(number)),
-                "{flow:#?}"
-            );
+            assert!(!flow.actions.contains(&Action::Output(number)), "{flow:#?}");
         }
         join(talks);
         stage.settle();
@@ -57,7 +54,7 @@ fn no_flow_of_the_old_topology_is_left_when_the_new_one_is_in_force() {
 /// Who changes an entry announces it afterwards; who judged by the old one has its flow in its table by then.
 #[test]
 fn flows_follow_a_station_that_moves_while_they_are_made() {
-    model(schedules(1_000), || {
+    model(schedules(400), || {
         let stage = Stage::new(3);
         // Its worker is not that of the two ports between which the station moves.
         let from = 2;
@@ -76,7 +73,7 @@ fn flows_follow_a_station_that_moves_while_they_are_made() {
 /// What a worker deletes while a dump runs, the dump may still name.
 #[test]
 fn a_flow_that_is_deleted_while_a_dump_names_it_is_not_taken_for_an_unknown_one() {
-    model(schedules(1_000), || {
+    model(schedules(400), || {
         let stage = Stage::new(2);
         stage.send(1, 2);
         stage.send(2, 1);
@@ -100,7 +97,7 @@ fn a_flow_that_is_deleted_while_a_dump_names_it_is_not_taken_for_an_unknown_one(
 /// Detaching deletes the flows of the number before it returns.
 #[test]
 fn a_number_is_free_of_its_former_port_when_another_gets_it() {
-    model(schedules(1_000), || {
+    model(schedules(400), || {
         let mut stage = Stage::new(2);
         stage.send(1, 2);
         let number = stage.number(2);

@@ -1,11 +1,12 @@
-//! What a fuzzer feeds: any bytes, as objects in JSON and as values in text.
+//! Any bytes as objects in JSON and as values in text. They are the topology's own; here they are read in any case, so that
+//! nothing is built for it twice.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
-use crate::chain::{FragmentPolicy, MaskedMac, NatTarget, PortRange};
-use crate::text::{EtherType, Prefix, Protocol};
-use crate::{Change, Kind, Object, ObjectId, Snapshot, Topology};
+use weft_topology::chain::{FragmentPolicy, MaskedMac, NatTarget, PortRange};
+use weft_topology::text::{EtherType, Prefix, Protocol};
+use weft_topology::{Change, Kind, Object, ObjectId, Snapshot, Topology};
 
 /// Takes the bytes for lines: an object that is put, or the id of one that goes.
 ///

@@ -1,5 +1,7 @@
 //! What a fuzzer feeds: any bytes, as a message of each kind.
 
+mod objects;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -9,6 +11,8 @@ use crate::host::{Registration, StateReport};
 use crate::plug_file::PlugFile;
 use crate::topology_file::TopologyFile;
 use crate::watch::{InterestRequest, WatchLine};
+
+pub use objects::{objects, value};
 
 /// Takes the bytes for a line of each stream and for each message of one piece.
 ///
@@ -26,6 +30,7 @@ pub fn message(bytes: &[u8]) {
     again::<StateReport>(text);
     again::<InterestRequest>(text);
     again::<ApplyRequest>(text);
+    again::<TopologyFile>(text);
     if let Ok(Some(line)) = WatchLine::read(text) {
         let written = serde_json::json!(line).to_string();
         assert!(
@@ -33,15 +38,6 @@ pub fn message(bytes: &[u8]) {
             "{written}"
         );
     }
-}
-
-/// Takes the bytes for a topology file, in the form that the service is sent.
-///
-/// # Panics
-///
-/// As [`message`] does.
-pub fn topology_file(text: &str) {
-    again::<TopologyFile>(text);
 }
 
 fn again<T: DeserializeOwned + Serialize + PartialEq + std::fmt::Debug>(text: &str) {
