@@ -1,6 +1,6 @@
 //! The races that the heads of these modules list, each with what is promised of it: the hot path as it is, its threads
-//! made a model checker's ([`crate::sync`]), under many schedules drawn at random. Each of these fails when the answer to
-//! its race is taken out.
+//! made a model checker's ([`crate::sync`]), under many schedules drawn at random. What was taken
+//! out to see them fail stands in docs/testing.md.
 //!
 //! Time stands still in them; a thread that waits for what never comes runs out of steps.
 
