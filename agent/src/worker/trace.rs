@@ -7,9 +7,7 @@
 use weft_flow::present::ct_state;
 use weft_flow::text::{Actions, Flow};
 use weft_flow::{Action, Field, FlowKey};
-use weft_flowsim::{
-    Conversation, Effect, Install, Outcome, Pass, Probe, Scratch, serve, simulate,
-};
+use weft_flowsim::{Conversation, Effect, Install, Outcome, Pass, Probe, Scratch, serve, simulate};
 use weft_ovs::conntrack::Word;
 use weft_ovs::extract::extract;
 use weft_topology::Snapshot;

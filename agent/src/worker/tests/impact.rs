@@ -183,6 +183,9 @@ fn a_rule_that_would_go_names_its_connection_and_no_other_and_nothing_is_done() 
 #[test]
 fn a_flow_that_would_lose_a_port_is_named_and_one_without_traffic_is_not() {
     let stage = stage();
+    // Of all flows to 2, one has a packet from now on.
+    stage.pass(61_000);
+    stage.send(1, 2);
     let changes = without(LOCAL_EXPERIMENT);
     let (said, result) = impact(&stage, &changes);
     let [Impact::Flow(lost)] = &said[..] else {

@@ -12,7 +12,10 @@ pub mod size;
 
 /// The ratios of two rows of samples, turn by turn.
 fn ratios(one: &[f64], other: &[f64]) -> Vec<f64> {
-    one.iter().zip(other).map(|(one, other)| one / other).collect()
+    one.iter()
+        .zip(other)
+        .map(|(one, other)| one / other)
+        .collect()
 }
 
 /// The one in the middle, in microseconds.
