@@ -219,7 +219,7 @@ fn a_mac_that_moved_is_no_finding_until_it_was_announced_and_none_after() {
 
 #[test]
 fn a_mac_whose_age_is_over_is_no_finding_before_it_is_removed() {
-    let mut stage = known_stage();
+    let stage = known_stage();
     let owner = stage.workers.owner(port_id(1)).unwrap();
     let ufid = stage.flow(1, mac(2)).unwrap().ufid.unwrap();
     let look = |stage: &Stage| {
