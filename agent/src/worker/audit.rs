@@ -111,7 +111,9 @@ impl Worker {
         if state.is_some() && state == known {
             return self.repair(ufid, *wrong);
         }
-        wrong.outcome.map(|outcome| self.scratch.recycle(outcome));
+        if let Some(outcome) = wrong.outcome {
+            self.scratch.recycle(outcome);
+        }
         if looks > 0 {
             let again = move |worker: &mut Worker| worker.examine(ufid, state, looks - 1);
             self.shared.send(self.index, Message::Ask(Box::new(again)));
@@ -156,7 +158,9 @@ impl Worker {
         let was_right = older
             .as_ref()
             .is_some_and(|outcome| is_right(outcome, &found, pid));
-        older.map(|outcome| self.scratch.recycle(outcome));
+        if let Some(outcome) = older {
+            self.scratch.recycle(outcome);
+        }
         match was_right {
             true => Finding::Nothing,
             false => wrong(Some(found), Some(outcome)),
@@ -180,7 +184,9 @@ impl Worker {
                 outcome: Some(outcome),
             } if outcome.fits(&found.mask) => self.put_right(ufid, &found, outcome),
             Wrong { outcome, .. } => {
-                outcome.map(|outcome| self.scratch.recycle(outcome));
+                if let Some(outcome) = outcome {
+                    self.scratch.recycle(outcome);
+                }
                 self.delete_flow(ufid);
             }
         }

@@ -213,7 +213,7 @@ fn allowed(stage: &Stage, kinds: &[Kind]) -> Vec<Vec<Outcome>> {
 
 #[test]
 fn what_is_in_force_holds_for_every_packet_that_is_sent_from_then_on() {
-    let (seed, generations) = (seed(), share("WEFT_GENERATIONS", 12));
+    let (seed, generations) = (seed(), share("WEFT_GENERATIONS", 4));
     let mut random = Rng::with_seed(seed);
     let mut stage = Stage::start("changes");
     let places = homes(&mut random);
