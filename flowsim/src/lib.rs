@@ -74,4 +74,5 @@ pub use tests::fuzz;
 #[cfg(any(test, fuzzing))]
 #[cfg_attr(fuzzing, allow(dead_code, missing_docs, unused_imports))]
 #[allow(unreachable_pub, reason = "fuzzers reach it")]
+#[allow(clippy::unwrap_used, reason = "they are tests")]
 mod tests;

@@ -25,7 +25,7 @@ pub fn messages(bytes: &[u8]) {
         attrs(prefix(command), Attrs::new(bytes));
     }
     connection(Attrs::new(bytes));
-    each::<Ovs>(bytes, |prefix, found| attrs(prefix, found));
+    each::<Ovs>(bytes, attrs);
     each::<Netfilter>(bytes, |_, found| connection(found));
 }
 
