@@ -72,7 +72,8 @@ pub struct Metrics {
 pub struct LimitsSection {
     /// Flows in the kernel whose packets come in by one port, at least 1; the oldest makes room.
     pub flows_per_port: u32,
-    /// Connections that one port may have, at least 1; one more is dropped where it would begin.
+    /// Connections that one port may have; one more is dropped where it would begin. 0: no limit. The kernel counts by
+    /// looking at all of them as a connection begins, so a high limit costs where there are many.
     pub connections_per_zone: u32,
     /// Packets a second that the agent answers itself, for each port and class, at least 1; the burst is the same.
     pub punts_per_port: u32,
@@ -259,7 +260,7 @@ impl Config {
             ("limits.logs_per_port", logs_per_port),
             ("limits.log_burst", log_burst),
         ] {
-            if value == 0 {
+            if value == 0 && key != "limits.connections_per_zone" {
                 return Err((key, "0 would serve nobody; want at least 1".to_owned()));
             }
         }

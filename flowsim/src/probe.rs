@@ -109,22 +109,26 @@ impl<'a> Probe<'a> {
 /// Reading fields.
 impl Probe<'_> {
     /// A field's value, if the key has it.
+    #[inline]
     pub fn read(&mut self, field: Field) -> Option<u128> {
         self.read_bits(field, field.full())
     }
 
     /// Some bits of a field, the others 0, if the key has it.
+    #[inline]
     pub fn read_bits(&mut self, field: Field, bits: u128) -> Option<u128> {
         self.mask.add_read(self.key, field, bits);
         Some(self.key.get(field)? & bits)
     }
 
     /// Whether the field is there and equals `value`.
+    #[inline]
     pub fn is(&mut self, field: Field, value: u128) -> bool {
         self.is_in(field, value, field.full())
     }
 
     /// Whether the field is there and equals `value` in the bits of `of`.
+    #[inline]
     pub fn is_in(&mut self, field: Field, value: u128, of: u128) -> bool {
         let differs = self.key.get(field).map_or(0, |own| (own ^ value) & of);
         let read = match differs.checked_ilog2() {

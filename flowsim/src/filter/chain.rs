@@ -12,7 +12,8 @@ use weft_topology::chain::{Rule, RuleAction};
 use weft_topology::id::ChainId;
 use weft_topology::snapshot::Step;
 
-use super::condition::{self, Piece};
+use super::condition;
+use super::facts::{Facts, Piece};
 use super::{Hook, Verdict, program};
 use crate::logged::{self, Logged, Said};
 use crate::reason::Reason;
@@ -35,7 +36,7 @@ enum End {
 struct Evaluation<'a, 'w, 'p> {
     walk: &'a mut Walk<'w, 'p>,
     hook: Hook<'a>,
-    piece: Piece,
+    facts: Facts,
     /// Rules that may still be looked at.
     left: usize,
 }
@@ -56,7 +57,7 @@ pub(super) fn evaluate(
         let mut evaluation = Evaluation {
             walk: &mut *walk,
             hook,
-            piece,
+            facts: Facts::new(piece),
             left: LONGEST,
         };
         if let End::Decided(decided, logged) = evaluation.chain(chain, 0)? {
@@ -90,7 +91,7 @@ impl Evaluation<'_, '_, '_> {
                 return ControlFlow::Break(Reason::ChainTooLong(id));
             }
             self.left -= 1;
-            if !condition::holds(self.walk, &rule.condition, self.hook, self.piece)? {
+            if !condition::holds(self.walk, &rule.condition, self.hook, &mut self.facts)? {
                 continue;
             }
             self.walk.probe.step(Some(rule.id.into()), What::Matches);

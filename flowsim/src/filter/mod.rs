@@ -8,6 +8,7 @@
 
 mod chain;
 mod condition;
+mod facts;
 
 use std::ops::ControlFlow;
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use weft_ovs::{Datapath, KernelDatapath, NewVport, OpenMode, VportKind};
+use weft_ovs::{Datapath, DatapathInfo, KernelDatapath, NewVport, OpenMode, VportKind};
 
 use super::messages::{self, Upcall};
 use super::netlink::{delete_flows, netlink, receive, send};
@@ -130,6 +130,13 @@ impl Subject for Bound {
 
     fn processor_time(&self) -> Result<Duration> {
         processor_time(self.process.id())
+    }
+
+    fn counts(&mut self) -> Result<DatapathInfo> {
+        let (netns, datapath) = (self.program.netns(), self.program.datapath());
+        in_netns(netns, || {
+            Ok(KernelDatapath::open(datapath, OpenMode::Adopt)?.info()?)
+        })
     }
 }
 

@@ -43,9 +43,9 @@ impl Weft {
     /// Starts it, with two machines on one bridge.
     pub fn start(masks: Masks) -> Result<Self> {
         let exact = masks == Masks::Exact;
-        // The quota of a port is there to be hit by a flood, which this is not: the others have none.
+        // The quotas of a port are there to be hit by a flood, which this is not: the others have none.
         let config = format!(
-            "[limits]\nflows_per_port = 1000000\nconnections_per_zone = 1000000\n[debug]\nexact_flows = {exact}\n"
+            "[limits]\nflows_per_port = 1000000\nconnections_per_zone = 0\n[debug]\nexact_flows = {exact}\n"
         );
         let site = Site::start_with("bench", &config)?;
         let network = site.network("bench")?;
