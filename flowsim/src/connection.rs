@@ -69,9 +69,12 @@ pub(crate) fn at_ingress(walk: &mut Walk<'_, '_>) -> Flow {
     }
     let in_pieces = needs.transport && is_fragment(walk);
     if in_pieces {
-        // The port where it leaves may have to be asked: then that zone puts it together, too.
-        let (port, zone) =
-            crate::bridge::stateful_egress(walk)?.unwrap_or((walk.ingress.id, walk.zone));
+        // The port where it leaves may have to be asked: then that zone puts it together, too. If it can leave by none, the
+        // datagram is dropped for that when it is whole.
+        let (port, zone) = match crate::bridge::stateful_egress(walk) {
+            ControlFlow::Continue(Some(egress)) => egress,
+            _ => (walk.ingress.id, walk.zone),
+        };
         return demand(walk, port, zone);
     }
     ControlFlow::Continue(())

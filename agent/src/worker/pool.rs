@@ -89,8 +89,17 @@ pub(super) fn start_with(
         workers.push(worker);
     }
     shared.set_postboxes(postboxes);
-    let warden = Warden::new(shared.clone(), start.datapath.as_ref(), start.conversations)?;
+    let mut warden = Warden::new(shared.clone(), start.datapath.as_ref(), start.conversations)?;
+    let vports = start.datapath.ports()?;
+    let is_new = vports.iter().all(|vport| vport.port_no == 0);
+    if is_new {
+        warden.forget_strangers(&vports);
+    }
     let mut threads = vec![spawn(&shared, "warden", move || {
+        // Ports that are served come first; the others get zones that were not used for long.
+        if !is_new {
+            warden.forget_strangers(&vports);
+        }
         warden.run(&news);
         Ok(())
     })?];

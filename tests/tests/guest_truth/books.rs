@@ -60,6 +60,7 @@ impl Books {
 fn drop_of(words: &str) -> Option<&'static str> {
     let all = [
         ("dropped by rule", "filtered"),
+        ("rejected by rule", "rejected"),
         ("let out by no port", "filtered-everywhere"),
         ("uses a MAC that is not its own", "security-mac"),
         ("neither IP nor ARP", "security-ether-type"),

@@ -206,10 +206,13 @@ fn compare(
     books.sent += 1;
     let is_answered = seen.contains_key(&packet.port);
     match (is_answered, seen.is_empty()) {
+        // Whether its sender was told or not.
+        _ if trace.reason.contains("rejected by rule") => {
+            books.drop(stage.ports[&packet.port], &trace.reason);
+        }
         (true, _) => books.taken += 1,
         (false, false) => books.delivered += 1,
         (false, true) if trace.reason.contains("gets no answer") => books.taken += 1,
-        (false, true) if trace.reason.contains("rejected by rule") => books.taken += 1,
         (false, true) => books.drop(stage.ports[&packet.port], &trace.reason),
     }
     Ok(())

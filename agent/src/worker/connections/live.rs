@@ -25,8 +25,24 @@ pub(in crate::worker) fn live(
     conntrack: &mut dyn Conntrack,
     snapshot: &Snapshot,
 ) -> Result<Vec<Entry>, Error> {
-    let zones: BTreeSet<u16> = snapshot.local_ports().map(|local| local.zone()).collect();
+    let zones = zones(snapshot);
     entries(conntrack, Filter::default(), |entry| {
         zones.contains(&entry.zone) && entry.mark & !CUT != 0 && entry.mark & CUT == 0
     })
+}
+
+/// Those that some datapath's flows have entered in a zone that no port has. Their mark tells them from connections that
+/// are none of this agent's business.
+pub(super) fn strangers(
+    conntrack: &mut dyn Conntrack,
+    zones: &BTreeSet<u16>,
+) -> Result<Vec<Entry>, Error> {
+    entries(conntrack, Filter::default(), |entry| {
+        entry.zone != 0 && entry.mark != 0 && !zones.contains(&entry.zone)
+    })
+}
+
+/// The zones of a snapshot's ports.
+pub(super) fn zones(snapshot: &Snapshot) -> BTreeSet<u16> {
+    snapshot.local_ports().map(|local| local.zone()).collect()
 }

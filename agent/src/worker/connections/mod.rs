@@ -21,6 +21,8 @@
 //! - *A connection begins while entries are listed*: a new flow let it in.
 //! - *An entry ends, or is another one by then*: it is named by its tuple and zone; a cut of one that the rules
 //!   allow lasts until its next original packet.
+//! - *The agent ends before a zone is emptied, or its state is lost*: what is in a zone that no port has is deleted as it
+//!   starts, before a port can get one if the datapath is new.
 //! - *The agent ends before a cut*: that one is due is noted in a file of the run directory, with the revision. The next
 //!   run cuts when it has that revision: its snapshot on disk may be older, and would deny what was allowed since.
 
@@ -41,12 +43,12 @@ use std::time::Duration;
 
 use weft_flowsim::{CUT, Conversation, Scratch};
 use weft_ovs::conntrack::{Bits, Filter, Outcome};
-use weft_ovs::{Conntrack, Datapath, Error};
+use weft_ovs::{Conntrack, Datapath, Error, Vport};
 use weft_topology::{Epoch, Kind, Tag};
 
 use self::conversations::Conversations;
 use self::index::{Facts, Index, facts};
-use self::live::entries;
+use self::live::{entries, strangers, zones};
 use self::note::Note;
 use super::run::Worker;
 use super::shared::Shared;
@@ -154,6 +156,30 @@ impl Warden {
             passed: Vec::new(),
             complained: false,
         })
+    }
+
+    /// Deletes what flows of an earlier life have entered in zones that no port of this one has: a port that gets such a
+    /// zone shall not meet its connections.
+    pub(super) fn forget_strangers(&mut self, vports: &[Vport]) {
+        let mut zones = zones(&self.shared.snapshot());
+        zones.extend(
+            vports
+                .iter()
+                .filter_map(|of| u16::try_from(of.port_no).ok()),
+        );
+        let found = strangers(&mut *self.conntrack, &zones).and_then(|entries| {
+            for entry in &entries {
+                let _ = self.conntrack.delete(entry.zone, &entry.original)?;
+            }
+            Ok(entries.len())
+        });
+        match found {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "connections of ports that are gone were deleted"),
+            Err(error) => {
+                tracing::warn!(%error, "connections of ports that are gone stay until they time out");
+            }
+        }
     }
 
     /// Runs until it is told to stop.

@@ -13,7 +13,7 @@ use super::{FAMILIES, Machine, dealt_with, machine, passes};
 
 const LIMIT: Duration = Duration::from_secs(40);
 /// Lines a second, and at once.
-const BURST: usize = 5;
+const BURST: usize = 10;
 const FLOOD: usize = 300;
 
 /// Lines of the log of rules that have all of these words.

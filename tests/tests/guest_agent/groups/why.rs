@@ -39,6 +39,8 @@ fn both_ends_learn_which_rule_of_whose_chain_dropped_how_many() {
     site.sync().unwrap();
     let nothing = site.weft(&["why", &b.plugged.port]).unwrap();
     assert!(nothing.contains("is here, by tap-2, and up"), "{nothing}");
+    // What goes to a station that has not spoken yet is flooded, and dropped by all ports and not by one.
+    assert!(passes(&mut b, &mut a, Family::V4, Carries::Udp(9, 9)));
     for family in FAMILIES {
         assert!(passes(&mut a, &mut b, family, Carries::Udp(4_000, 53)));
         for _ in 0..7 {
