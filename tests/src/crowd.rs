@@ -18,7 +18,7 @@ use crate::cloud::{self, Network};
 use crate::site::Site;
 
 /// Plugs at a time.
-pub const AT_ONCE: usize = 16;
+pub const AT_ONCE: usize = 4;
 /// How long a plug, or the next byte of a connection, may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two messages of a connection.

@@ -12,16 +12,17 @@ impl Topology {
     /// name in turn. A port's binding and peer do not count.
     pub fn newly_named(&self, before: &Topology, changes: &[Change]) -> Vec<Object> {
         let changed: BTreeSet<ObjectId> = changes.iter().map(Change::id).collect();
-        let mut queue = Vec::new();
+        let (mut queue, mut seen) = (Vec::new(), BTreeSet::new());
         for change in changes {
             let Change::Put(object) = change else {
                 continue;
             };
             let old = before.object(object.id());
             let old: BTreeSet<ObjectId> = old.iter().flat_map(|old| before.leads_to(old)).collect();
-            queue.extend(self.leads_to(object).filter(|id| !old.contains(id)));
+            let new = self.leads_to(object).filter(|id| !old.contains(id));
+            // A group is named by each of its members, and looked at once.
+            queue.extend(new.filter(|id| seen.insert(*id)));
         }
-        let mut seen: BTreeSet<ObjectId> = queue.iter().copied().collect();
         let mut named = Vec::new();
         while let Some(object) = queue.pop().map(|id| self.object(id)) {
             let Some(object) = object else { continue };

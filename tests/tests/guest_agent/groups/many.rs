@@ -1,4 +1,4 @@
-//! A SIGKILL with 100 ports, 10,000 flows and live TCP, all through security groups.
+//! A SIGKILL with many ports, many flows and live TCP, all through security groups: 100 and 10,000 by `make test-long`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,6 +10,7 @@ use weft_tests::cloud::{self, Network};
 use weft_tests::crowd::{Talks, plug_all};
 use weft_tests::frames::{Carries, Family, Station, frame};
 use weft_tests::peer::Peer;
+use weft_tests::share::share;
 use weft_tests::site::{DATAPATH, Site};
 use weft_tests::vm::Vm;
 use weft_tests::wait;
@@ -17,15 +18,15 @@ use weft_tests::wait;
 use super::{LIMIT, Machine, machine, open_rules, passes};
 
 /// Ports of the host, four of which talk.
-const PORTS: usize = 100;
+const PORTS: u64 = 12;
 /// Connections of datagrams, each of two flows, with every field in every mask.
-const CONNECTIONS: u16 = 5_000;
+const CONNECTIONS: u64 = 500;
 /// Live TCP connections.
 const TALKS: usize = 8;
 /// Frames sent at a time: the kernel has room for 1,000 between a tap and the datapath.
 const CHUNK: usize = 200;
 /// By so many connections the crowd grows.
-const STEP: usize = 500;
+const STEP: usize = 250;
 const BREATH: Duration = Duration::from_millis(10);
 /// Often enough that no flow is idle, which it is after ten seconds.
 const ROUND: Duration = Duration::from_secs(2);
@@ -56,7 +57,10 @@ fn crowd() -> BTreeMap<Ufid, u64> {
     let mut datapath = KernelDatapath::open(DATAPATH, OpenMode::Adopt).unwrap();
     let visit = &mut |flow: Result<weft_ovs::DumpedFlow, weft_ovs::BadFlow>| {
         let flow = flow.unwrap();
-        if flow.key.get(Field::TpDst) == Some(53) && flow.key.get(Field::IpProto) == Some(17) {
+        let is = |field, value: u128| flow.key.get(field) == Some(value);
+        // The first packet's second pass has a flow of its own, which nothing meets again.
+        let goes_on = is(Field::RecircId, 0) || !is(Field::CtMark, 0);
+        if is(Field::TpDst, 53) && is(Field::IpProto, 17) && goes_on {
             found.insert(flow.ufid.unwrap(), flow.stats.packets);
         }
     };
@@ -73,22 +77,26 @@ fn send_all(a: &mut Peer, frames: &[Vec<u8>]) {
 }
 
 #[test]
-fn a_sigkill_with_100_ports_10000_flows_and_live_tcp_loses_nothing_and_the_last_known_policy_stays()
+fn a_sigkill_with_many_ports_and_flows_and_live_tcp_loses_nothing_and_the_last_known_policy_stays()
 {
+    let ports = usize::try_from(share("WEFT_PORTS", PORTS)).unwrap();
+    let connections = u16::try_from(share("WEFT_CONNECTIONS", CONNECTIONS)).unwrap();
     let config = "[limits]\nconnections_per_zone = 0\n[debug]\nexact_flows = true\n";
     let mut site = Site::start_with("groups-many", config).unwrap();
     let network = site.network("blue").unwrap();
     let mut a = machine(&site, &network, 1, &open_rules());
     let mut b = machine(&site, &network, 2, &open_rules());
     let (from, to) = (real(&site, &network, &a, 3), real(&site, &network, &b, 4));
-    plug_all(&site, &network, 4..PORTS).unwrap();
+    plug_all(&site, &network, 5..ports + 1).unwrap();
     site.sync().unwrap();
+    // What goes to a station that has not spoken yet is flooded to all ports.
+    assert!(passes(&mut b, &mut a, Family::V4, Carries::Udp(4_000, 53)));
     let of = |n: u16| {
         let carries = Carries::Udp(10_000 + n, 53);
         frame(Family::V4, &a.station, &b.station, carries, b"weft").unwrap()
     };
-    let frames: Vec<Vec<u8>> = (0..CONNECTIONS).map(of).collect();
-    let wanted = 2 * usize::from(CONNECTIONS);
+    let frames: Vec<Vec<u8>> = (0..connections).map(of).collect();
+    let wanted = 2 * usize::from(connections);
     // Little by little, or the first are idle before the last are there.
     for many in (STEP..=frames.len()).step_by(STEP) {
         wait::until("the crowd's flows", LIMIT, || {
