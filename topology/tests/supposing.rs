@@ -42,16 +42,17 @@ fn cloud() -> Topology {
         chain(11, &[111]).into(),
         names_group.into(),
         group(20).into(),
-        AddressGroupMember::new(group(20).id, "10.0.0.0/8".parse().unwrap()).into(),
+        AddressGroupMember::new(group(20).id, "10.0.0.0/8".parse().expect("a prefix")).into(),
         chain(12, &[]).into(),
     ];
     let changes = objects.into_iter().map(Change::Put);
-    Topology::default().apply(changes).unwrap().topology
+    let applied = Topology::default().apply(changes);
+    applied.expect("a valid topology").topology
 }
 
 /// What is said of changes, beside what they say themselves.
 fn said(cloud: &Topology, changes: Vec<Change>) -> Vec<ObjectId> {
-    let applied = cloud.apply(changes).unwrap();
+    let applied = cloud.apply(changes).expect("a valid change");
     let mut said: Vec<ObjectId> = applied
         .topology
         .newly_named(cloud, &applied.changes)
@@ -118,7 +119,7 @@ fn with_what_is_said_a_host_that_knew_its_own_share_lacks_nothing() {
         let missing = |step: &_| matches!(step, weft_topology::snapshot::Step::Missing(_));
         assert!(!program.rules.iter().any(missing));
     }
-    assert!(then.group_has(group(20).id, "10.0.0.0/8".parse().unwrap()));
+    assert!(then.group_has(group(20).id, "10.0.0.0/8".parse().expect("a prefix")));
     assert_eq!(then.epoch().revision, host.epoch().revision);
     assert!(
         !host.object(chain_id(10).into()).is_loaded(),

@@ -35,7 +35,6 @@ impl Workers {
     }
 
     /// With what meters have dropped.
-
     fn summed(
         &self,
         parts: impl IntoIterator<Item = Vec<(Option<PortId>, &'static str, u64)>>,

@@ -30,8 +30,15 @@ pub fn run(port: &str, follow: bool, agent: &Agent, api: &Api, form: Form) -> Re
         Form::Json => json(&why),
         Form::People => show(&why),
     }
-    let mut seen = counts(&why.drops);
-    while follow {
+    match follow {
+        true => go_on(port, counts(&why.drops), agent, form),
+        false => Ok(()),
+    }
+}
+
+/// Tells of each new drop, until the agent is gone.
+fn go_on(port: PortId, mut seen: Counts, agent: &Agent, form: Form) -> Result<(), Error> {
+    loop {
         sleep(AGAIN);
         let why: WhyResult = agent.one(Verb::Why { port })?;
         for story in why.drops.iter().rev() {
@@ -49,7 +56,6 @@ pub fn run(port: &str, follow: bool, agent: &Agent, api: &Api, form: Form) -> Re
         }
         seen = counts(&why.drops);
     }
-    Ok(())
 }
 
 /// What makes packets alike, and how many there were.

@@ -18,6 +18,9 @@ const LIMIT: Duration = Duration::from_secs(40);
 const RATE: usize = 50;
 const CLASSES: [PuntClass; 2] = [PuntClass::Arp, PuntClass::Dhcp];
 
+/// Whether a frame is a service's answer.
+type IsAnswer = fn(&[u8]) -> bool;
+
 fn drops(site: &Site, port: &str) -> BTreeMap<String, usize> {
     let drops = site.weft_json(&["show", "drops", "--port", port]).unwrap();
     let of = |drop: &serde_json::Value| {
@@ -90,7 +93,7 @@ fn a_flood_for_a_service_reaches_the_agent_at_its_rate_and_a_neighbour_is_served
     let discover = dhcp::discover(&a.peer).unwrap();
     let request = arp_request(&a.peer);
     for class in CLASSES {
-        let (frame, is_answer): (&[u8], fn(&[u8]) -> bool) = match class {
+        let (frame, is_answer): (&[u8], IsAnswer) = match class {
             PuntClass::Arp => (&request, is_arp),
             _ => (&discover, is_dhcp),
         };
