@@ -61,10 +61,6 @@ fn all_hold(
         && tested(of.protocol, |value| is_protocol(walk, value, facts))
         && tested(of.mac_source, |mac| is_mac(walk, Field::EthSrc, mac))
         && tested(of.mac_destination, |mac| is_mac(walk, Field::EthDst, mac))
-        && tested(of.source, |prefix| is_in(walk, End::Source, prefix, facts))
-        && tested(of.destination, |prefix| {
-            is_in(walk, End::Destination, prefix, facts)
-        })
         && tested(of.destination_port, |range| {
             has_port(walk, End::Destination, range, facts)
         })
@@ -73,6 +69,11 @@ fn all_hold(
         })
         && tested(of.tos, |value| {
             facts.is_ip(walk.probe) && walk.probe.is(Field::IpTos, value.into())
+        })
+        // After the ports: who speaks to another port shall not have a flow for each address that does.
+        && tested(of.source, |prefix| is_in(walk, End::Source, prefix, facts))
+        && tested(of.destination, |prefix| {
+            is_in(walk, End::Destination, prefix, facts)
         });
     if !holds {
         return ControlFlow::Continue(false);
