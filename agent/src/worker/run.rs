@@ -227,13 +227,16 @@ impl Worker {
     }
 
     fn detach(&mut self, port: PortId) {
-        let Some(slot) = self.ports.remove(port) else {
-            return;
-        };
-        if let Some(number) = slot.number {
+        let number = self.ports.iter().find(|slot| slot.port == port);
+        // What its flows have dropped since they were last looked at is its own, so they go before it does.
+        if let Some(number) = number.and_then(|slot| slot.number) {
             for ufid in self.table.of_port(number) {
                 self.delete_flow(ufid);
             }
+            self.flush();
+        }
+        if self.ports.remove(port).is_none() {
+            return;
         }
         self.tally.port_gone(port);
         // Its socket leaves epoll as it is closed.

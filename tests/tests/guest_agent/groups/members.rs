@@ -15,9 +15,9 @@ use super::{FAMILIES, LIMIT, Machine, delivers, machine};
 
 const GROUP: &str = "6d656d62-6572-4700-8000-000000000001";
 /// Members of each family.
-const MEMBERS: u16 = 5_000;
+const MEMBERS: u16 = 2_500;
 /// Members of each family that talk.
-const LIVE: u16 = 200;
+const LIVE: u16 = 100;
 /// Writes, and flows judged, beside those of the flow that a member touches: its other pass, a neighbour's.
 const BESIDE: u64 = 6;
 /// Often enough that no flow leaves because it is idle, which it is after ten seconds.
