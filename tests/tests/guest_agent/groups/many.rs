@@ -90,7 +90,8 @@ fn a_sigkill_with_many_ports_and_flows_and_live_tcp_loses_nothing_and_the_last_k
     plug_all(&site, &network, 5..ports + 1).unwrap();
     site.sync().unwrap();
     // What goes to a station that has not spoken yet is flooded to all ports.
-    assert!(passes(&mut b, &mut a, Family::V4, Carries::Udp(4_000, 53)));
+    let greeting = Carries::Tcp(4_000, 80, "S", 1, 0);
+    assert!(passes(&mut b, &mut a, Family::V4, greeting));
     let of = |n: u16| {
         let carries = Carries::Udp(10_000 + n, 53);
         frame(Family::V4, &a.station, &b.station, carries, b"weft").unwrap()
