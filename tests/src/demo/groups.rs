@@ -161,7 +161,7 @@ pub fn group_is_closed(scene: &mut Scene) -> Result<String> {
         "dport=7000",
     ];
     let text = run(&[&words[..], &rest[..]].concat())?;
-    ensure!(text.contains("filtered"), "weft trace says {text}");
+    ensure!(text.contains("dropped by rule"), "weft trace says {text}");
     ensure!(
         talk.heard() == heard,
         "blue2 heard more after weft sync had returned"
