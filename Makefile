@@ -9,7 +9,7 @@ DESTDIR ?=
 PREFIX ?= /usr
 PROFILE ?= release
 
-.PHONY: help demo test test-plain test-netns test-guest test-powercut test-packages test-clients test-long bench lint
+.PHONY: help demo test test-plain test-netns test-guest test-powercut test-packages test-clients test-long fuzz bench lint
 .PHONY: linker install deb build build-dev build-release man recordings
 
 help: ## list the targets
@@ -41,6 +41,10 @@ test-clients: build ## the real python-midonetclient against the service (fetche
 
 test-long: build ## what takes longer than a landing may: many more cases
 	@tests/lanes/long
+
+fuzz: ## feeds every parser, and the simulation, what nobody thought of (SECONDS=5 each, TARGET=, KEEP=1: into the corpora, INPUT=)
+	@fuzz/run $(if $(SECONDS),--seconds $(SECONDS)) $(if $(TARGET),--target $(TARGET)) $(if $(KEEP),--keep) \
+	  $(if $(INPUT),--input $(INPUT))
 
 install: ## programs, units and settings into this system (DESTDIR=, PREFIX=/usr, PROFILE=release)
 	@[ -x target/$(if $(filter dev,$(PROFILE)),debug,release)/weft-agent ] || $(MAKE) build-$(PROFILE)

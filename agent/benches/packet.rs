@@ -10,6 +10,8 @@ use weft_flowsim::{Learned, Probe, Scratch, Time, simulate};
 use weft_topology::MacAddr;
 use weft_topology::id::{BridgeId, PortId};
 
+#[path = "../../flowsim/tests/support/rules.rs"]
+mod rules;
 #[path = "../tests/support/scene.rs"]
 mod scene;
 #[path = "../tests/support/sink.rs"]
@@ -65,6 +67,25 @@ fn parts(criterion: &mut Criterion) {
     });
 }
 
+/// Through port security and 64 rules on each end.
+fn groups(criterion: &mut Criterion) {
+    for groups in [rules::Groups::Stateless, rules::Groups::Stateful] {
+        let (snapshot, key) = (rules::snapshot(groups), rules::datagram(groups));
+        let mut scratch = Scratch::new();
+        let name = format!("simulate: {} rules on each end, {groups:?}", rules::RULES);
+        criterion.bench_function(&name, |bencher| {
+            bencher.iter(|| {
+                let known = &rules::Known;
+                let mut probe = Probe::new(black_box(&key), &[], known, Time(0), &mut scratch);
+                let outcome = simulate(&snapshot, &mut probe);
+                let reason = outcome.reason;
+                scratch.recycle(outcome);
+                reason
+            });
+        });
+    }
+}
+
 fn whole(criterion: &mut Criterion) {
     let sink = Sink::start();
     sink.pass(PACKETS);
@@ -81,5 +102,5 @@ fn whole(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, parts, whole);
+criterion_group!(benches, parts, groups, whole);
 criterion_main!(benches);

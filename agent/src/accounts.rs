@@ -37,6 +37,8 @@ pub struct Accounts {
     pub drops: BTreeMap<(Option<PortId>, String), u64>,
     /// Packets of flows that drop which are in `drops`.
     pub flows: BTreeMap<Ufid, u64>,
+    /// Packets that meters have dropped which are in `drops`, by meter.
+    pub meters: BTreeMap<u32, u64>,
 }
 
 /// The file.
@@ -46,6 +48,8 @@ struct Stored {
     starts: u64,
     drops: Vec<DropInfo>,
     flows: Vec<(String, u64)>,
+    #[serde(default)]
+    meters: Vec<(u32, u64)>,
 }
 
 impl Accounts {
@@ -98,7 +102,7 @@ impl Accounts {
         }
     }
 
-    fn text(&self) -> Vec<u8> {
+    pub(crate) fn text(&self) -> Vec<u8> {
         let drops = self.drops.iter();
         let stored = Stored {
             v: VERSION,
@@ -115,11 +119,16 @@ impl Accounts {
                 .iter()
                 .map(|(ufid, &packets)| (ufid.to_string(), packets))
                 .collect(),
+            meters: self
+                .meters
+                .iter()
+                .map(|(&id, &packets)| (id, packets))
+                .collect(),
         };
         serde_json::to_vec(&stored).unwrap_or_default()
     }
 
-    fn parse(content: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(content: &[u8]) -> Result<Self, String> {
         let stored: Stored = serde_json::from_slice(content).map_err(|error| error.to_string())?;
         if stored.v != VERSION {
             return Err(format!(
@@ -129,7 +138,9 @@ impl Accounts {
         }
         let of_drops = stored.drops.iter().map(|drop| drop.packets);
         let of_flows = stored.flows.iter().map(|(_, packets)| *packets);
-        let mut counts = of_drops.chain(of_flows).chain([stored.starts]);
+        let of_meters = stored.meters.iter().map(|(_, packets)| *packets);
+        let all = of_drops.chain(of_flows).chain(of_meters);
+        let mut counts = all.chain([stored.starts]);
         if let Some(count) = counts.find(|&count| count > HIGHEST) {
             return Err(format!("nobody has counted up to {count}"));
         }
@@ -149,6 +160,7 @@ impl Accounts {
                 .into_iter()
                 .map(flow)
                 .collect::<Result<_, _>>()?,
+            meters: stored.meters.into_iter().collect(),
         })
     }
 }
@@ -172,6 +184,7 @@ mod tests {
             ]
             .into(),
             flows: [(Ufid([7; 16]), 5)].into(),
+            meters: [(11, 6)].into(),
         }
     }
 

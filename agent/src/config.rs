@@ -72,17 +72,28 @@ pub struct Metrics {
 pub struct LimitsSection {
     /// Flows in the kernel whose packets come in by one port, at least 1; the oldest makes room.
     pub flows_per_port: u32,
-    /// Connections that one port may have, at least 1; one more is dropped where it would begin.
+    /// Connections that one port may have; one more is dropped where it would begin. 0: no limit. The kernel counts by
+    /// looking at all of them as a connection begins, so a high limit costs where there are many.
     pub connections_per_zone: u32,
     /// Packets a second that the agent answers itself, for each port and class, at least 1; the burst is the same.
     pub punts_per_port: u32,
+    /// Fragments a second of one port that the kernel puts together where a rule needs the whole datagram, at least 1;
+    /// the burst is the same.
+    pub fragments_per_port: u32,
+    /// Packets a second of one port that rules log, at least 1.
+    pub logs_per_port: u32,
+    /// Packets of one port that rules log at once, at least 1.
+    pub log_burst: u32,
 }
 
 /// For finding faults.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Debug {
+    /// The kernel's flows are simulated again in the background, each within some minutes; one that is not right is
+    /// counted, logged and repaired.
+    pub audit: bool,
     /// Every field in every flow's mask: each connection gets flows of its own. The counterpart of Open vSwitch's
     /// `disable-megaflows`; slow.
     pub exact_flows: bool,
@@ -183,6 +194,9 @@ impl Config {
             flows_per_port: self.limits.flows_per_port,
             connections_per_zone: self.limits.connections_per_zone,
             punts_per_port: self.limits.punts_per_port,
+            fragments_per_port: self.limits.fragments_per_port,
+            logs_per_port: self.limits.logs_per_port,
+            log_burst: self.limits.log_burst,
         }
     }
 
@@ -234,13 +248,19 @@ impl Config {
             flows_per_port,
             connections_per_zone,
             punts_per_port,
+            fragments_per_port,
+            logs_per_port,
+            log_burst,
         } = self.limits;
         for (key, value) in [
             ("limits.flows_per_port", flows_per_port),
             ("limits.connections_per_zone", connections_per_zone),
             ("limits.punts_per_port", punts_per_port),
+            ("limits.fragments_per_port", fragments_per_port),
+            ("limits.logs_per_port", logs_per_port),
+            ("limits.log_burst", log_burst),
         ] {
-            if value == 0 {
+            if value == 0 && key != "limits.connections_per_zone" {
                 return Err((key, "0 would serve nobody; want at least 1".to_owned()));
             }
         }
@@ -260,6 +280,15 @@ impl Default for Config {
             metrics: Metrics::default(),
             limits: LimitsSection::default(),
             debug: Debug::default(),
+        }
+    }
+}
+
+impl Default for Debug {
+    fn default() -> Self {
+        Self {
+            audit: true,
+            exact_flows: false,
         }
     }
 }
@@ -286,6 +315,9 @@ impl Default for LimitsSection {
             flows_per_port: 20_000,
             connections_per_zone: 65_536,
             punts_per_port: 2_000,
+            fragments_per_port: 20_000,
+            logs_per_port: 100,
+            log_burst: 25,
         }
     }
 }

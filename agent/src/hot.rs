@@ -16,12 +16,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 use weft_ovs::Datapath;
 use weft_topology::id::PortId;
-use weft_topology::{Epoch, ObjectId, Snapshot, Tag};
+use weft_topology::{Change, Epoch, ObjectId, Snapshot, Tag};
 use weft_wire::control::{Connection, DropInfo, FlowInfo, LearnedInfo, TraceResult};
+use weft_wire::impact::{Impact, ImpactResult};
+use weft_wire::why::WhyResult;
 
 use crate::accounts::Accounts;
 use crate::measures::Measures;
@@ -39,6 +42,8 @@ pub struct Start {
     pub limits: Limits,
     /// Every field in every mask, for debugging.
     pub exact_flows: bool,
+    /// Whether installed flows are simulated again in the background.
+    pub audit: bool,
     /// What an earlier run counted.
     pub accounts: Accounts,
     /// The file of conversations ([`weft_flowsim::Conversation`]) in the run directory; absent: they are known as
@@ -57,6 +62,12 @@ pub struct Limits {
     pub connections_per_zone: u32,
     /// Packets a second of each class of punt, with a burst of as many.
     pub punts_per_port: u32,
+    /// Fragments a second that the kernel puts together, with a burst of as many.
+    pub fragments_per_port: u32,
+    /// Packets a second that rules log.
+    pub logs_per_port: u32,
+    /// Packets that rules log in a burst.
+    pub log_burst: u32,
 }
 
 /// Something that the hot path tells the control side.
@@ -114,6 +125,9 @@ pub trait Hot: Send + Sync {
     /// Packets dropped by reason, those of one port or all. Waits for the workers.
     fn drops(&self, port: Option<PortId>) -> Result<Vec<DropInfo>, HotError>;
 
+    /// The last drops of a port and why. Waits for the workers and the kernel.
+    fn why(&self, port: PortId) -> Result<WhyResult, HotError>;
+
     /// What was counted so far, for the next run. Waits for the workers.
     fn accounts(&self) -> Result<Accounts, HotError>;
 
@@ -131,6 +145,15 @@ pub trait Hot: Send + Sync {
         frame: &[u8],
         connection: Option<Connection>,
     ) -> Result<TraceResult, HotError>;
+
+    /// Visits what passes now and would not after these changes, until told to stop; flows that no packet has met
+    /// for longer than `recent` are left out. Nothing is changed. Waits for the workers and the kernel.
+    fn impact(
+        &self,
+        changes: &[Change],
+        recent: Duration,
+        each: &mut dyn FnMut(Impact) -> ControlFlow<()>,
+    ) -> Result<ImpactResult, HotError>;
 
     /// Counters by name in snake_case, all of them only growing, the kernel's own of the datapath among them;
     /// waits for nobody but the kernel.

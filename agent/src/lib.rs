@@ -30,6 +30,8 @@ pub mod control;
 pub mod core;
 pub mod files;
 pub mod flows;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod hot;
 pub mod identity;
 pub mod links;
@@ -40,4 +42,5 @@ pub mod purge;
 pub mod service;
 pub mod snapshot;
 pub mod supervision;
+mod sync;
 pub mod worker;

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use weft_agent::args::Cli;
 use weft_agent::config::Config;
@@ -17,6 +16,7 @@ use weft_agent::identity::Identity;
 use weft_agent::lock::Locks;
 use weft_agent::supervision::Supervision;
 use weft_agent::{files, metrics, purge, worker};
+use weft_observe::limits;
 use weft_observe::logs::Logs;
 use weft_wire::plug_file::FOLDER;
 
@@ -54,7 +54,8 @@ fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
 
 fn run(cli: &Cli, config: &Config) -> Result<()> {
     let logs = Logs::begin(&config.log)?;
-    raise_descriptor_limit();
+    // Each port has a socket.
+    limits::raise_descriptors();
     files::make_dir(&config.state_dir)?;
     files::make_dir(&config.run_dir)?;
     let _locks = Locks::take(&config.state_dir, &config.run_dir, &config.datapath)?;
@@ -76,15 +77,6 @@ fn run(cli: &Cli, config: &Config) -> Result<()> {
     let outcome = serve(config, identity, &runtime, logs);
     runtime.shutdown_timeout(Duration::from_millis(200));
     outcome
-}
-
-/// Each port has a socket, and the usual limit of 1,024 descriptors is for programs that use `select`.
-fn raise_descriptor_limit() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(error) = raised {
-        tracing::warn!(%error, "the limit of open files could not be raised");
-    }
 }
 
 fn serve(

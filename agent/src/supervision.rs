@@ -173,6 +173,7 @@ mod tests {
             api_silence_seconds: Some(0),
             revision: 12,
             revision_in_force: 11,
+            established: weft_topology::policy::Established::Sever,
             bindings_active: 2,
             bindings_pending: 0,
             flows: 99,

@@ -15,6 +15,8 @@
 mod backup;
 mod error;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod http;
 mod metrics;
 mod model;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use weft_api::args::Cli;
 use weft_api::config::Config;
 use weft_api::server::Server;
 use weft_api::supervision;
+use weft_observe::limits;
 use weft_observe::logs::Logs;
 
 /// Wrong use, or a wrong configuration.
@@ -27,20 +27,11 @@ fn main() -> ExitCode {
         Ok(logs) => logs,
         Err(error) => return fail(&error.into(), 1),
     };
-    raise_descriptor_limit();
+    // Each host has a watch open.
+    limits::raise_descriptors();
     match run(&config, logs) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, 1),
-    }
-}
-
-/// Each host has a watch open, and the usual limit of 1,024 descriptors is for programs that use
-/// `select`.
-fn raise_descriptor_limit() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(error) = raised {
-        tracing::warn!(%error, "the limit of open connections could not be raised");
     }
 }
 

@@ -100,7 +100,11 @@ impl Server {
                 opened => break opened?,
             }
         };
-        Self::with_store(config.listen, Arc::new(store)).await
+        let server = Self::with_store(config.listen, Arc::new(store)).await?;
+        server
+            .service
+            .set_established(config.policy.established.into());
+        Ok(server)
     }
 
     /// Serves a store that is open.
@@ -216,7 +220,7 @@ async fn connection(stream: TcpStream, router: Router, service: Arc<Service>) {
     }
 }
 
-fn router(service: &Arc<Service>) -> Router {
+pub(crate) fn router(service: &Arc<Service>) -> Router {
     let limits = Arc::new(Limits::new());
     let gate = Arc::new(Gate::new(service));
     let limited = Router::new()

@@ -45,6 +45,19 @@ impl Agent {
         serde_json::from_value(result).map_err(|error| self.misunderstood(&error))
     }
 
+    /// Asks for items, each as it comes, and for what is said at the end.
+    pub fn stream<T: DeserializeOwned, E: DeserializeOwned>(
+        &self,
+        verb: Verb,
+        mut each: impl FnMut(T),
+    ) -> Result<E, Error> {
+        let end = self.ask(verb, |item| {
+            each(serde_json::from_value(item).map_err(|error| self.misunderstood(&error))?);
+            Ok(())
+        })?;
+        serde_json::from_value(end).map_err(|error| self.misunderstood(&error))
+    }
+
     fn ask(
         &self,
         verb: Verb,

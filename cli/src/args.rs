@@ -71,6 +71,17 @@ pub enum Verb {
         #[arg(long, value_name = "ANSWER")]
         connection: Option<Assumed>,
     },
+    /// Explain what this host dropped last of a port's packets: those that its machine sent, and those that were
+    /// for it.
+    ///
+    /// Each with how many, one of them in words, the reason, and the rule with its chain and owner where one decided.
+    Why {
+        /// The virtual port, by its id or by the interface that carries it.
+        port: String,
+        /// Go on, and show new drops as they come.
+        #[arg(long, short)]
+        follow: bool,
+    },
     /// Say what is wrong with this host, and what to do about it; it changes nothing.
     ///
     /// Looks at the kernel, connection tracking, disks, clocks and programs beside Weft, and asks the agent and
@@ -122,6 +133,18 @@ pub enum Verb {
         /// Show what differs, and change nothing.
         #[arg(long, conflicts_with = "yes")]
         dry_run: bool,
+    },
+    /// Say which connections of this host applying a topology file would cut; nothing is changed.
+    ///
+    /// Live connections are judged as they would be after weft apply, by the code that would cut them: who is at their
+    /// ends, which rules let them pass now and which would not, of which chain and owner. So are flows that need no
+    /// connection and that a packet has met lately. Each host knows its own: weft impact is for the host where it runs.
+    Impact {
+        /// The topology file (TOML), or - for stdin.
+        file: PathBuf,
+        /// Flows that no packet has met for so many seconds are left out.
+        #[arg(long, value_name = "S", default_value_t = 10)]
+        seconds: u32,
     },
     /// Show what a topology file would change. Exit status 4 if it is anything.
     Diff {

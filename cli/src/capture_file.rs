@@ -1,6 +1,7 @@
 //! Frames out of a capture file, for `weft trace --pcap`: pcap in either byte order, and pcapng.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use pcap_parser::{Block, Linktype, PcapBlockOwned, PcapError, create_reader};
@@ -77,12 +78,22 @@ pub enum CaptureError {
 pub fn read<E: From<CaptureError>>(
     path: &Path,
     only: Option<u64>,
-    mut each: impl FnMut(Frame) -> Result<(), E>,
+    each: impl FnMut(Frame) -> Result<(), E>,
 ) -> Result<(), E> {
     let file = File::open(path).map_err(|source| CaptureError::Open {
         path: path.to_owned(),
         source,
     })?;
+    read_from(file, path, only, each)
+}
+
+/// The same of a file that is open; `path` is for errors.
+pub(crate) fn read_from<E: From<CaptureError>>(
+    file: impl io::Read + Send,
+    path: &Path,
+    only: Option<u64>,
+    mut each: impl FnMut(Frame) -> Result<(), E>,
+) -> Result<(), E> {
     let foreign = |problem: String| CaptureError::Foreign {
         path: path.to_owned(),
         problem,

@@ -108,6 +108,11 @@ pub enum Error {
     /// What the file says is not what there is: no failure, but a status of its own.
     #[error("the topology is not what the file says")]
     Differs,
+    /// The service does not say what it would change.
+    #[error(
+        "the service is older than this program and does not say what a file would change: upgrade it first"
+    )]
+    OldService,
     /// Nobody can be asked, and nobody has agreed.
     #[error(
         "{verb} asks before it changes anything, and here it cannot ask (stdin is no terminal, or --json): \

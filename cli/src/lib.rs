@@ -5,6 +5,7 @@
 //!
 //! ```text
 //!  weft status, show flows|drops|macs|bindings, trace ──▶ control socket ──▶ agent
+//!  weft why ────────────────────────────────────────────▶ control socket ──▶ agent
 //!  weft top, capture, log-level ────────────────────────▶ control socket ──▶ agent
 //!  weft show hosts|bridges|ports|files|chains|rules, ───▶ REST ────────────▶ service
 //!    show port-groups|address-groups, sync ─────────────▶ REST ────────────▶ service
@@ -26,6 +27,8 @@ pub mod error;
 pub mod files;
 pub mod frame;
 pub mod frame_text;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod output;
 pub mod pcap;
 pub mod progress;

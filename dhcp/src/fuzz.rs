@@ -121,3 +121,11 @@ fn network(code: &str, value: &str) -> (Bridge, DhcpSubnet, DhcpHost) {
     };
     (bridge, subnet, host)
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_input_kept_does_no_harm() {
+        weft_replay::replay("dhcp", super::fuzz_one);
+    }
+}

@@ -157,6 +157,7 @@ impl Field {
     }
 
     /// The field as a member of a 64-bit set.
+    #[inline]
     pub(crate) const fn bit(self) -> u64 {
         1 << self as u8
     }

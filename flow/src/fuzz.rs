@@ -103,3 +103,11 @@ fn one_key_of_text(key: &FlowKey) {
     assert_eq!(parse_key(&key.to_string()).as_ref(), Ok(key), "by text");
     let _ = encode_key(key, &mut Vec::new());
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_input_kept_does_no_harm() {
+        weft_replay::replay("flow", super::one);
+    }
+}

@@ -50,7 +50,10 @@ impl FlowMask {
     /// Adds bits of a field; bits beyond its width are cut off.
     #[inline]
     pub fn add(&mut self, field: Field, bits: u128) -> &mut Self {
-        self.set(field, self.get(field) | bits)
+        if self.bits.add(field, bits) {
+            self.asked |= field.bit();
+        }
+        self
     }
 
     /// Replaces the bits of a field.

@@ -22,10 +22,15 @@ impl FlowMask {
     /// Of a field that the key lacks, its absence was read, whatever the bits: added are the fields that
     /// decide it, such as the ethertype for an ARP operation, or the port for a tunnel key. All that is
     /// added can be encoded.
+    #[inline]
     pub fn add_read(&mut self, key: &FlowKey, field: Field, bits: u128) -> &mut Self {
-        if key.has(field) {
-            return self.add(field, bits);
+        match key.has(field) {
+            true => self.add(field, bits),
+            false => self.add_absence(key, field),
         }
+    }
+
+    fn add_absence(&mut self, key: &FlowKey, field: Field) -> &mut Self {
         match absence_proof(key, field) {
             Proof::Fields(fields) => {
                 for &field in fields {

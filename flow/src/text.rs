@@ -3,6 +3,7 @@
 //! * A key alone is written in full: `recirc_id(0),in_port(2),eth(src=…,dst=…),eth_type(0x0806),arp(…)`.
 //! * A flow, [`Flow`], is written as `ovs-dpctl dump-flows` does, what does not count left out; with `{:#}`
 //!   as `dump-flows -m` does, every field with its mask.
+//! * A packet in words for people, [`Packet`].
 //! * Actions, [`Actions`]: `push_vlan(vid=5,pcp=0),3`. The empty list is `drop`.
 //!
 //! What a mask asks of fields that the key lacks is not written, as in the tools; only an LLC frame's
@@ -14,6 +15,7 @@ mod ct;
 mod cursor;
 mod flow;
 mod header;
+mod packet;
 mod parse;
 mod tunnel;
 mod value;
@@ -21,6 +23,7 @@ mod value;
 pub use action::{Actions, parse_actions};
 pub use cursor::{ParseError, Problem};
 pub use flow::Flow;
+pub use packet::Packet;
 pub use parse::{parse_flow, parse_key};
 
 use std::fmt;

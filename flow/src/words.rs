@@ -68,6 +68,18 @@ impl Words {
         }
     }
 
+    /// Adds bits to a field's value, of which those beyond its width are cut off; whether any is left.
+    #[allow(clippy::cast_possible_truncation, reason = "word by word")]
+    #[inline]
+    pub(crate) fn add(&mut self, field: Field, bits: u128) -> bool {
+        let bits = bits & field.full();
+        let first = usize::from(FIRST[field as usize]);
+        for at in 0..words(field) {
+            self.0[first + at] |= (bits >> (32 * at)) as u32;
+        }
+        bits != 0
+    }
+
     /// Whether every bit of `other` is set here, too.
     pub(crate) fn cover(&self, other: &Self) -> bool {
         self.0
@@ -93,6 +105,8 @@ mod tests {
             let value = 0x0123_4567_89ab_cdef_0f1e_2d3c_4b5a_6978 & field.full();
             words.set(field, value);
             assert_eq!(words.get(field), value);
+            assert!(words.add(field, u128::MAX) && !words.add(field, 0));
+            assert_eq!(words.get(field), field.full());
         }
         assert!(matches!(words(Field::TunId), 2));
     }

@@ -14,6 +14,7 @@ use weft_topology::{MacAddr, Tag};
 
 use crate::dhcp;
 use crate::effect::Effect;
+use crate::logged;
 use crate::probe::Probe;
 use crate::punt::PuntClass;
 use crate::reason::Reason;
@@ -49,6 +50,7 @@ pub(crate) fn is_answered(walk: &mut Walk<'_, '_>) -> Flow {
     match walk.purpose {
         Purpose::Judge => walk.punt(PuntClass::Arp, reason),
         Purpose::Serve => {
+            logged::forget(walk);
             let frame = reply(walk.probe, target, mac);
             walk.probe.lists.effects.push(Effect::Answer {
                 port: walk.ingress.id,

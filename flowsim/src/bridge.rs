@@ -72,6 +72,7 @@ pub(crate) fn look_up(walk: &mut Walk<'_, '_>) -> Flow {
         return ControlFlow::Break(Reason::NotHere(id));
     };
     if !port.admin_state_up {
+        walk.hold_back(id, Reason::EgressDown(id));
         return ControlFlow::Break(Reason::EgressDown(id));
     }
     match walk.send(port, local)? {

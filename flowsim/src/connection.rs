@@ -7,8 +7,9 @@
 //! | pass | packet | what it becomes |
 //! |---|---|---|
 //! | first | a rule asks | `ct(zone),recirc` |
-//! | first | a fragment, and a rule reads the ports | `ct(zone),recirc`: put together, judged whole |
+//! | first | a fragment, and a rule reads the ports | `meter,ct(zone),recirc`: put together, judged whole |
 //! | looked up | original, the rules accept | `ct(commit)` in the zones of both ends, `output` |
+//! | looked up | original, the rules deny it, and it is [kept](crate::kept) | as a reply |
 //! | looked up | a reply, an ICMP error about a connection | `ct` in the other end's zone, `output` |
 //! | looked up | invalid, or of a connection that was cut | dropped |
 //!
@@ -28,6 +29,7 @@ use weft_topology::id::{ChainId, PortId};
 use weft_topology::port::Port;
 use weft_topology::snapshot::Needs;
 
+use crate::metered::Metered;
 use crate::pass::Pass;
 use crate::probe::Probe;
 use crate::reason::Reason;
@@ -67,9 +69,12 @@ pub(crate) fn at_ingress(walk: &mut Walk<'_, '_>) -> Flow {
     }
     let in_pieces = needs.transport && is_fragment(walk);
     if in_pieces {
-        // The port where it leaves may have to be asked: then that zone puts it together, too.
-        let (port, zone) =
-            crate::bridge::stateful_egress(walk)?.unwrap_or((walk.ingress.id, walk.zone));
+        // The port where it leaves may have to be asked: then that zone puts it together, too. If it can leave by none, the
+        // datagram is dropped for that when it is whole.
+        let (port, zone) = match crate::bridge::stateful_egress(walk) {
+            ControlFlow::Continue(Some(egress)) => egress,
+            _ => (walk.ingress.id, walk.zone),
+        };
         return demand(walk, port, zone);
     }
     ControlFlow::Continue(())
@@ -126,18 +131,25 @@ fn answer(walk: &mut Walk<'_, '_>, port: PortId) -> Connection {
 
 /// Ends this pass: the packet is looked up in a zone, and comes again.
 fn demand(walk: &mut Walk<'_, '_>, port: PortId, zone: u16) -> Flow {
-    let was_fragment = walk.was_fragment || is_fragment(walk);
+    let in_pieces = is_fragment(walk);
+    let was_fragment = walk.was_fragment || in_pieces;
     let pass = Pass { zone, was_fragment };
     if walk.pass == Some(pass) || zone == 0 {
         // It was put together there and is still in pieces; or the port is about to go.
         return ControlFlow::Break(Reason::Untrackable(port));
     }
-    // What a flood had sent by now, and what the packet taught, comes with the next pass.
+    let number = walk.probe.in_port();
+    // What a flood had sent by now, what the packet taught, and what rules said, comes with the next pass.
     walk.probe.lists.effects.clear();
+    walk.probe.lists.held.clear();
+    walk.probe.logged.clear();
     let actions = &mut walk.probe.lists.actions;
     actions.clear();
     if walk.priority_tagged {
         actions.push(Action::PopVlan);
+    }
+    if in_pieces {
+        actions.push(Metered::Fragment.action(number));
     }
     actions.push(Action::Ct(Ct {
         zone,
@@ -214,11 +226,13 @@ pub(crate) fn enter_tables(walk: &mut Walk<'_, '_>, zone: u16, needs: Needs) {
         .then_some(zone)
         .filter(|zone| Some(*zone) != own);
     let zones = match direction {
-        Direction::Original => [own, other],
+        Direction::Original if !walk.is_kept => [own, other],
         // It was looked up in one of them; the other's entry shall live on, too.
-        Direction::Return => [None, other.filter(|zone| Some(*zone) != looked_up)],
+        Direction::Original | Direction::Return => {
+            [None, other.filter(|zone| Some(*zone) != looked_up)]
+        }
     };
-    let commit = direction == Direction::Original;
+    let commit = direction == Direction::Original && !walk.is_kept;
     for zone in zones.into_iter().flatten() {
         walk.probe.lists.actions.push(Action::Ct(Ct {
             commit,

@@ -46,6 +46,7 @@ pub(crate) fn is_for_server(walk: &mut Walk<'_, '_>) -> Flow {
     if !message::is_clients_own(frame, mac) {
         let step = What::HandedBack(PuntClass::Dhcp);
         walk.probe.step(Some(host.id.into()), step);
+        walk.is_handed_back = true;
         return ControlFlow::Continue(());
     }
     ControlFlow::Break(answer(walk, frame, subnet, host))

@@ -14,6 +14,7 @@ use crate::walk::{Sent, Walk};
 pub(crate) fn to_all_others(walk: &mut Walk<'_, '_>) -> ControlFlow<Reason, Reason> {
     let (snapshot, bridge) = (walk.snapshot, walk.bridge);
     walk.probe.tag(Tag::Flood(bridge));
+    walk.is_flooded = true;
     let mut held_back = false;
     for local in snapshot.local_ports_of(bridge) {
         if local.port == walk.ingress.id {

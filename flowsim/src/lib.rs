@@ -20,7 +20,7 @@
 //! or hands it back to be forwarded like any other.
 //!
 //! What it does not do: no I/O, no clock, no lock, no memory of its own. Effects are for the caller to
-//! carry out, parking for what is not loaded, too. Routers, tunnels and meters are not here yet.
+//! carry out, parking for what is not loaded, too. Routers and tunnels are not here yet.
 
 #![forbid(unsafe_code)]
 
@@ -32,9 +32,12 @@ mod effect;
 mod ethernet;
 mod filter;
 mod flood;
+mod kept;
 mod learned;
+mod logged;
 mod mark;
 mod message;
+mod metered;
 mod outcome;
 mod pass;
 mod port;
@@ -53,8 +56,10 @@ mod walk;
 pub use connection::CUT;
 pub use effect::{Effect, Unanswered};
 pub use learned::{Learned, NothingLearned, Time};
+pub use logged::{Logged, Said};
 pub use mark::Conversation;
-pub use outcome::{Install, Outcome};
+pub use metered::Metered;
+pub use outcome::{Held, Install, Outcome};
 pub use pass::Pass;
 pub use probe::Probe;
 pub use punt::PuntClass;
@@ -64,5 +69,10 @@ pub use security::Violation;
 pub use simulate::{serve, simulate};
 pub use trace::{Step, What};
 
-#[cfg(test)]
+#[cfg(fuzzing)]
+pub use tests::fuzz;
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code, missing_docs, unused_imports))]
+#[allow(unreachable_pub, reason = "fuzzers reach it")]
+#[allow(clippy::unwrap_used, reason = "they are tests")]
 mod tests;

@@ -50,8 +50,21 @@ impl Conversation {
         u32::try_from(bits).unwrap_or_default().max(1)
     }
 
-    fn of(port: PortId, probe: &mut Probe<'_>) -> Self {
-        let tos = probe.has_read(Field::IpTos);
+    /// That of an original packet's key, where no rule asked for the TOS.
+    pub fn of_key(port: PortId, key: &FlowKey) -> Self {
+        let field = |field| u64::try_from(key.get_or_zero(field)).unwrap_or(0);
+        let tag = |field| u16::try_from(key.get_or_zero(field)).unwrap_or(0);
+        Self {
+            port,
+            source: field(Field::EthSrc),
+            destination: field(Field::EthDst),
+            vlan: (tag(Field::VlanTci), tag(Field::VlanTpid)),
+            tos: None,
+        }
+    }
+
+    /// Reads it, with the TOS or without.
+    pub(crate) fn read(port: PortId, probe: &mut Probe<'_>, tos: bool) -> Self {
         let mut field = |field| u64::try_from(probe.read(field).unwrap_or(0)).unwrap_or(0);
         let tag = |bits: u64| u16::try_from(bits).unwrap_or(0);
         Self {
@@ -80,7 +93,8 @@ pub(crate) fn write(port: PortId, probe: &mut Probe<'_>) -> Option<Conversation>
     if !probe.lists.actions.iter().any(commits) {
         return None;
     }
-    let conversation = Conversation::of(port, probe);
+    let tos = probe.has_read(Field::IpTos);
+    let conversation = Conversation::read(port, probe, tos);
     let mark = conversation.mark();
     for action in &mut probe.lists.actions {
         if let Action::Ct(ct) = action

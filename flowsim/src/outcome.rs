@@ -1,6 +1,7 @@
 //! What a simulation returns.
 
 use weft_flow::{Action, FlowKey, FlowMask, dictionary};
+use weft_topology::id::PortId;
 use weft_topology::{ObjectId, Tag};
 
 use crate::effect::Effect;
@@ -20,6 +21,8 @@ pub struct Outcome {
     pub tags: Vec<Tag>,
     /// What else to do, because this packet came.
     pub effects: Vec<Effect>,
+    /// Ports that the frame was for and does not leave by, each with the reason.
+    pub held: Vec<Held>,
     /// Objects that must be loaded before the packet can be judged. When there are any, nothing else
     /// counts: the packet is parked.
     pub missing: Vec<ObjectId>,
@@ -31,6 +34,15 @@ pub struct Outcome {
     pub install: Install,
     /// Whose connections the actions enter, by which number: [`Conversation::mark`].
     pub conversation: Option<Conversation>,
+}
+
+/// A port that keeps a frame back.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Held {
+    /// The port.
+    pub port: PortId,
+    /// Why.
+    pub reason: Reason,
 }
 
 /// For which packets a verdict holds.
@@ -51,6 +63,11 @@ impl Outcome {
     /// The local service that the packet is to be given to with [`serve`](crate::serve).
     pub fn punt(&self) -> Option<PuntClass> {
         PuntClass::of_actions(&self.actions)
+    }
+
+    /// Whether the kernel drops the packets by itself: those that come up are dropped, and counted, by the caller.
+    pub fn drops(&self) -> bool {
+        self.reason.is_drop() && self.punt().is_none()
     }
 
     /// Whether an installed flow may carry this outcome, simulated afresh from its key: every bit read

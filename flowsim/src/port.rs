@@ -55,6 +55,9 @@ pub(crate) fn enter<'w, 'p>(
         needs: Needs::default(),
         connection: Connection::Unasked,
         is_sent: false,
+        is_handed_back: false,
+        is_kept: false,
+        is_flooded: false,
     })
 }
 

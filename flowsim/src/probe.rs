@@ -12,6 +12,7 @@ use weft_topology::id::{BridgeId, PortId};
 use weft_topology::{Known, MacAddr, ObjectId, Tag};
 
 use crate::learned::{Learned, Time};
+use crate::logged::Logged;
 use crate::mark::Conversation;
 use crate::outcome::{Install, Outcome};
 use crate::reason::Reason;
@@ -31,6 +32,8 @@ pub struct Probe<'a> {
     valid_until: Option<Time>,
     install: Install,
     conversation: Option<Conversation>,
+    /// What rules have said that is to be logged, each once.
+    pub(crate) logged: Vec<Logged>,
 }
 
 impl<'a> Probe<'a> {
@@ -55,6 +58,7 @@ impl<'a> Probe<'a> {
             valid_until: None,
             install: Install::Flow,
             conversation: None,
+            logged: Vec::new(),
         }
     }
 
@@ -71,6 +75,7 @@ impl<'a> Probe<'a> {
         self.valid_until = None;
         self.install = Install::Flow;
         self.conversation = None;
+        self.logged.clear();
     }
 
     /// Notes whose connections the actions enter.
@@ -91,6 +96,7 @@ impl<'a> Probe<'a> {
             mask: std::mem::take(&mut self.mask),
             tags: lists.tags,
             effects: lists.effects,
+            held: lists.held,
             missing: lists.missing,
             valid_until: self.valid_until,
             reason,
@@ -103,22 +109,26 @@ impl<'a> Probe<'a> {
 /// Reading fields.
 impl Probe<'_> {
     /// A field's value, if the key has it.
+    #[inline]
     pub fn read(&mut self, field: Field) -> Option<u128> {
         self.read_bits(field, field.full())
     }
 
     /// Some bits of a field, the others 0, if the key has it.
+    #[inline]
     pub fn read_bits(&mut self, field: Field, bits: u128) -> Option<u128> {
         self.mask.add_read(self.key, field, bits);
         Some(self.key.get(field)? & bits)
     }
 
     /// Whether the field is there and equals `value`.
+    #[inline]
     pub fn is(&mut self, field: Field, value: u128) -> bool {
         self.is_in(field, value, field.full())
     }
 
     /// Whether the field is there and equals `value` in the bits of `of`.
+    #[inline]
     pub fn is_in(&mut self, field: Field, value: u128, of: u128) -> bool {
         let differs = self.key.get(field).map_or(0, |own| (own ^ value) & of);
         let read = match differs.checked_ilog2() {

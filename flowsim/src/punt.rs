@@ -3,8 +3,8 @@
 use weft_flow::Action;
 use weft_flow::action::Userspace;
 
-/// A local service. Its packets have flows of their own, with the action [`PuntClass::action`]; the
-/// caller fills in the netlink port id.
+/// A local service. Its packets have flows of their own: through the port's meter for the class
+/// ([`Metered`](crate::Metered)), then [`PuntClass::action`]; the caller fills in the netlink port id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum PuntClass {
     /// DHCPv4 (RFC 2131) for the hosts of a bridge's subnets.
@@ -57,10 +57,10 @@ impl PuntClass {
             .find(|class| class.code() == *code)
     }
 
-    /// The class that a flow's actions bring packets up for, whatever the netlink port id.
+    /// The class that a flow's actions bring packets up for, whatever the netlink port id: it is the last of them.
     pub fn of_actions(actions: &[Action]) -> Option<Self> {
-        match actions {
-            [Action::Userspace(userspace)] => Self::from_userdata(&userspace.userdata),
+        match actions.last() {
+            Some(Action::Userspace(userspace)) => Self::from_userdata(&userspace.userdata),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@ use weft_flow::Action;
 use weft_topology::{ObjectId, Tag};
 
 use crate::effect::Effect;
-use crate::outcome::Outcome;
+use crate::outcome::{Held, Outcome};
 
 /// The most sets of lists that are kept for later use: a batch of upcalls.
 const SPARE: usize = 64;
@@ -21,6 +21,7 @@ pub(crate) struct Lists {
     pub(crate) actions: Vec<Action>,
     pub(crate) tags: Vec<Tag>,
     pub(crate) effects: Vec<Effect>,
+    pub(crate) held: Vec<Held>,
     pub(crate) missing: Vec<ObjectId>,
 }
 
@@ -40,11 +41,13 @@ impl Scratch {
             actions: outcome.actions,
             tags: outcome.tags,
             effects: outcome.effects,
+            held: outcome.held,
             missing: outcome.missing,
         };
         lists.actions.clear();
         lists.tags.clear();
         lists.effects.clear();
+        lists.held.clear();
         lists.missing.clear();
         self.spare.push(lists);
     }

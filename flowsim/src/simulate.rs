@@ -8,7 +8,7 @@ use crate::outcome::Outcome;
 use crate::probe::Probe;
 use crate::stages::{STAGES, Stage};
 use crate::walk::Purpose;
-use crate::{flood, mark, port};
+use crate::{flood, logged, mark, port};
 
 /// Judges a packet by its kernel key.
 ///
@@ -49,6 +49,7 @@ pub(crate) fn run(
             let port = walk.ingress.id;
             let conversation = mark::write(port, walk.probe);
             walk.probe.converses(conversation);
+            logged::write(walk.probe);
             reason
         }
     };

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use weft_topology::{MacAddr, ObjectId};
 
+use crate::logged::Said;
 use crate::punt::PuntClass;
 use crate::reason::Reason;
 
@@ -55,6 +56,10 @@ pub enum What {
     Goes(bool),
     /// Meets the condition of a rule.
     Matches,
+    /// Is logged by this rule, as one that it has said this of.
+    Logs(Said),
+    /// Is denied, and goes on because its connection was admitted before.
+    Kept,
     /// Is not let out here.
     HeldBack,
     /// Is something that is never answered.
@@ -87,6 +92,8 @@ impl fmt::Display for What {
             What::Goes(true) => f.write_str("is a reply, or an error about a connection"),
             What::Goes(false) => f.write_str("goes the way of its connection's first packet"),
             What::Matches => f.write_str("meets the condition"),
+            What::Logs(said) => write!(f, "is logged ({})", said.name()),
+            What::Kept => f.write_str("is kept: its connection was let in before"),
             What::HeldBack => f.write_str("is not let out here"),
             What::MayNotBeAnswered => f.write_str("is not answered: it may be an answer itself"),
             What::HandedBack(class) => write!(f, "is not for {}, handed back", class.name()),

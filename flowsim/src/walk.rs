@@ -10,6 +10,9 @@ use weft_topology::{LocalPort, MacAddr, Snapshot, Tag};
 
 use crate::connection::{self, Connection};
 use crate::filter::{self, Verdict};
+use crate::kept;
+use crate::metered::Metered;
+use crate::outcome::Held;
 use crate::pass::Pass;
 use crate::probe::Probe;
 use crate::punt::PuntClass;
@@ -59,6 +62,12 @@ pub(crate) struct Walk<'w, 'p> {
     pub(crate) connection: Connection,
     /// Whether it has left by a port.
     pub(crate) is_sent: bool,
+    /// Whether a service was given the packet and did not take it.
+    pub(crate) is_handed_back: bool,
+    /// Whether rules deny it, and it goes on because its connection was admitted.
+    pub(crate) is_kept: bool,
+    /// Whether it goes to all ports.
+    pub(crate) is_flooded: bool,
 }
 
 /// Whether a packet was let out of a port.
@@ -96,10 +105,19 @@ impl<'w> Walk<'w, '_> {
             ControlFlow::Break(reason) => return ControlFlow::Break(reason),
             ControlFlow::Continue(sent) => sent,
         };
-        if sent != Sent::Out {
-            self.probe.step(Some(port.id.into()), What::HeldBack);
-        }
+        let reason = match sent {
+            Sent::Out => return ControlFlow::Continue(sent),
+            Sent::Held(reason) => reason,
+            Sent::Rejected(rule) => Reason::Rejected(rule),
+        };
+        self.hold_back(port.id, reason);
         ControlFlow::Continue(sent)
+    }
+
+    /// Notes that the frame does not leave by a port, though it is for it.
+    pub(crate) fn hold_back(&mut self, port: PortId, reason: Reason) {
+        self.probe.step(Some(port.into()), What::HeldBack);
+        self.probe.lists.held.push(Held { port, reason });
     }
 
     fn pass(&mut self, port: &'w Port, local: &LocalPort) -> ControlFlow<Reason, Sent> {
@@ -107,6 +125,7 @@ impl<'w> Walk<'w, '_> {
         connection::at_egress(self, port, local.zone(), needs)?;
         match filter::outbound(self, port)? {
             Verdict::Accept => {}
+            _ if !self.is_flooded && kept::is_kept(self) => {}
             Verdict::Drop(rule) => return ControlFlow::Break(Reason::Filtered(rule)),
             Verdict::Reject(rule) => return ControlFlow::Continue(Sent::Rejected(rule)),
         }
@@ -123,7 +142,9 @@ impl<'w> Walk<'w, '_> {
 
     /// Brings the frame, as it came, up for a local service.
     pub(crate) fn punt(&mut self, class: PuntClass, reason: Reason) -> Flow {
-        self.probe.lists.actions.push(class.action());
+        let number = self.probe.in_port();
+        let meter = Metered::Punt(class).action(number);
+        self.probe.lists.actions.extend([meter, class.action()]);
         ControlFlow::Break(reason)
     }
 }

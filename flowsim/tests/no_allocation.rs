@@ -11,6 +11,11 @@ use weft_topology::id::{BridgeId, PortId};
 use weft_topology::port::{Port, PortDevice};
 use weft_topology::{Change, LocalPort, MacAddr, Snapshot};
 
+#[path = "support/rules.rs"]
+mod rules;
+
+use rules::Groups;
+
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
@@ -100,6 +105,36 @@ fn judge(snapshot: &Snapshot, key: &FlowKey, scratch: &mut Scratch) -> Outcome {
     simulate(snapshot, &mut probe)
 }
 
+/// Through port security and the rules of both ends.
+fn judge_by_rules(groups: Groups, scratch: &mut Scratch) {
+    let (snapshot, key) = (rules::snapshot(groups), rules::datagram(groups));
+    let mut probe = Probe::new(&key, &[], &rules::Known, Time(0), scratch);
+    let outcome = simulate(&snapshot, &mut probe);
+    assert!(
+        matches!(outcome.reason, Reason::Unicast(_)),
+        "{}",
+        outcome.reason
+    );
+    let commits = |action: &Action| matches!(action, Action::Ct(ct) if ct.commit);
+    let zones = outcome
+        .actions
+        .iter()
+        .filter(|action| commits(action))
+        .count();
+    assert_eq!(zones, if groups == Groups::Stateful { 2 } else { 0 });
+    scratch.recycle(outcome);
+    let round = |_| {
+        let region = Region::new(ALLOCATOR);
+        let mut probe = Probe::new(&key, &[], &rules::Known, Time(0), scratch);
+        let outcome = simulate(&snapshot, &mut probe);
+        scratch.recycle(outcome);
+        let counted = region.change();
+        counted.allocations + counted.reallocations
+    };
+    let least = (0..20).map(round).fold(usize::MAX, usize::min);
+    assert_eq!(least, 0, "{} rules on each end, {groups:?}", rules::RULES);
+}
+
 /// How many allocations a simulation with warm memory makes. Others of this process are counted, too
 /// (the test harness), so the least of several rounds is taken.
 fn allocations(snapshot: &Snapshot, key: &FlowKey, scratch: &mut Scratch) -> usize {
@@ -131,6 +166,9 @@ fn a_warm_simulation_allocates_nothing() {
     let outcome = judge(&snapshot, &flood, &mut scratch);
     assert_eq!(outcome.actions.len(), usize::from(PORTS) - 1);
     assert_eq!(allocations(&snapshot, &flood, &mut scratch), 0, "a flood");
+
+    judge_by_rules(Groups::Stateless, &mut scratch);
+    judge_by_rules(Groups::Stateful, &mut scratch);
 
     let region = Region::new(ALLOCATOR);
     drop(judge(&snapshot, &unicast, &mut Scratch::new()));

@@ -17,6 +17,8 @@ mod counters;
 pub mod datapath;
 pub mod error;
 pub mod extract;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod kernel;
 pub mod limit;
 pub mod memory;

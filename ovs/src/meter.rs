@@ -12,8 +12,9 @@ use crate::error::Error;
 /// * A meter has one band here, which drops ([`Capabilities::max_bands`](crate::Capabilities::max_bands) is 1).
 /// * An action that names a meter that is not there lets everything through.
 pub trait Meters {
-    /// Puts a meter, whose bucket is full. One with this id is replaced, and its counts are gone.
-    fn set_meter(&mut self, id: u32, meter: Meter) -> Result<(), Error>;
+    /// Puts a meter, whose bucket is full and which has counted nothing. One with this id is replaced without a
+    /// moment between the two; answers with what that one had counted.
+    fn set_meter(&mut self, id: u32, meter: Meter) -> Result<Option<MeterStats>, Error>;
 
     /// What a meter has counted, if it is there.
     fn meter(&mut self, id: u32) -> Result<Option<MeterStats>, Error>;

@@ -16,7 +16,8 @@ build_root() {
     --customize-hook='echo weft-guest > "$1/etc/hostname"' \
     --customize-hook='printf "127.0.0.1 localhost weft-guest\n::1 localhost\n" > "$1/etc/hosts"' \
     --customize-hook='echo "options dummy numdummies=0" > "$1/etc/modprobe.d/weft-guest.conf"' \
-    --customize-hook='for unit in openvswitch-switch NetworkManager NetworkManager-wait-online NetworkManager-dispatcher wpa_supplicant; do
+    --customize-hook='for unit in openvswitch-switch ovn-central ovn-northd ovn-ovsdb-server-nb ovn-ovsdb-server-sb ovn-host ovn-controller \
+      NetworkManager NetworkManager-wait-online NetworkManager-dispatcher wpa_supplicant; do
       ln -sf /dev/null "$1/etc/systemd/system/$unit.service"; done' \
     "$(suite)" "$tree" ${WEFT_GUEST_MIRROR:+"$WEFT_GUEST_MIRROR"} >> "$log" 2>&1 || {
     tail -n 8 "$log" >&2

@@ -16,6 +16,15 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// Gives up after so long.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// A DISCOVER, as a frame.
+pub fn discover(peer: &Peer) -> Result<Vec<u8>> {
+    request(peer, |discover| {
+        discover
+            .opts_mut()
+            .insert(DhcpOption::MessageType(MessageType::Discover));
+    })
+}
+
 /// Asks for an address until it is acknowledged.
 pub fn lease(peer: &mut Peer) -> Result<Ipv4Addr> {
     let offer = ask(peer, MessageType::Offer, |discover| {
@@ -37,14 +46,7 @@ pub fn lease(peer: &mut Peer) -> Result<Ipv4Addr> {
 }
 
 fn ask(peer: &mut Peer, wanted: MessageType, fill: impl Fn(&mut Message)) -> Result<Message> {
-    let mac = peer.mac.octets();
-    let mut message = Message::default();
-    message
-        .set_xid(0x7e57)
-        .set_flags(Flags::default().set_broadcast())
-        .set_chaddr(&mac);
-    fill(&mut message);
-    let frame = frame(mac, &message.to_vec().context("encode a DHCP message")?);
+    let frame = request(peer, fill)?;
     let end = Instant::now() + LIMIT;
     while Instant::now() < end {
         // The tap may not be up yet.
@@ -57,6 +59,18 @@ fn ask(peer: &mut Peer, wanted: MessageType, fill: impl Fn(&mut Message)) -> Res
         }
     }
     bail!("no {wanted:?} within {LIMIT:?}")
+}
+
+fn request(peer: &Peer, fill: impl Fn(&mut Message)) -> Result<Vec<u8>> {
+    let mac = peer.mac.octets();
+    let mut message = Message::default();
+    message
+        .set_xid(0x7e57)
+        .set_flags(Flags::default().set_broadcast())
+        .set_chaddr(&mac);
+    fill(&mut message);
+    let message = message.to_vec().context("encode a DHCP message")?;
+    Ok(frame(mac, &message))
 }
 
 fn answer_in(frame: &[u8]) -> Option<Message> {

@@ -11,6 +11,8 @@
 pub mod bench;
 pub mod cloud;
 pub mod command;
+pub mod control;
+pub mod crowd;
 pub mod demo;
 pub mod dhcp;
 pub mod frames;

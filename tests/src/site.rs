@@ -1,6 +1,7 @@
 //! A whole site on one machine: the service, an agent and what they keep, all in a folder of the test's
 //! own. What an earlier test left, a datapath and taps, goes first.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -49,6 +50,11 @@ impl Site {
 
     /// The same, with lines added to the agent's configuration.
     pub fn start_with(name: &str, agent_config: &str) -> Result<Self> {
+        Self::start_with_both(name, agent_config, "")
+    }
+
+    /// The same, with lines added to the service's, too.
+    pub fn start_with_both(name: &str, agent_config: &str, api_config: &str) -> Result<Self> {
         ensure!(
             std::env::var_os("WEFT_GUEST").is_some(),
             "this test needs a kernel with openvswitch to itself: run it by `make test-guest`, or \
@@ -58,9 +64,7 @@ impl Site {
         clean_up()?;
         let _ = std::fs::remove_dir_all(&dir);
         std::fs::create_dir_all(&dir)?;
-        let api = dir.join("api.toml");
-        let store = dir.join("topology.redb");
-        std::fs::write(&api, format!("[store]\npath = {store:?}\n"))?;
+        let api = configure_service(&dir, api_config)?;
         let config = dir.join("agent.toml");
         let text = format!(
             "host_name = \"host1\"\nstate_dir = {:?}\nrun_dir = {:?}\ndatapath = \"{DATAPATH}\"\n{agent_config}",
@@ -80,6 +84,11 @@ impl Site {
         site.service_is_ready()?;
         site.agent_is_ready()?;
         Ok(site)
+    }
+
+    /// Writes the service's configuration anew, with these lines added: it counts after a restart.
+    pub fn configure_service(&self, lines: &str) -> Result<()> {
+        configure_service(&self.dir, lines).map(drop)
     }
 
     /// The agent's control socket.
@@ -145,6 +154,19 @@ impl Site {
         checked(command)
     }
 
+    /// Makes an address group of these members, in one transaction.
+    pub fn address_group(&self, id: &str, members: &[IpAddr]) -> Result<()> {
+        let quoted: Vec<String> = members.iter().map(|addr| format!("\"{addr}\"")).collect();
+        let text = format!(
+            "[address_group.\"{id}\"]\nname = \"members\"\naddresses = [{}]\n",
+            quoted.join(", ")
+        );
+        let file = self.dir.join("members.toml");
+        std::fs::write(&file, text)?;
+        let file = file.to_str().context("the folder's name is no text")?;
+        self.weft(&["apply", "--yes", file]).map(drop)
+    }
+
     /// Runs `weft --json` for this site.
     pub fn weft_json(&self, words: &[&str]) -> Result<Value> {
         let mut all = vec!["--json"];
@@ -207,6 +229,12 @@ impl Site {
         )
         .with_context(|| self.agent.log())
     }
+}
+
+fn configure_service(dir: &Path, lines: &str) -> Result<PathBuf> {
+    let (api, store) = (dir.join("api.toml"), dir.join("topology.redb"));
+    std::fs::write(&api, format!("[store]\npath = {store:?}\n{lines}"))?;
+    Ok(api)
 }
 
 /// Deletes what an earlier site left in the kernel.

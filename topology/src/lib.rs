@@ -24,6 +24,7 @@ pub mod host;
 pub mod id;
 pub mod in_words;
 pub mod object;
+pub mod policy;
 pub mod port;
 pub mod reference;
 pub mod router;

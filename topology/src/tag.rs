@@ -25,4 +25,6 @@ pub enum Tag {
     Member(AddressGroupId, IpNet),
     /// Whether a port is carried by this host's datapath, and by which number.
     Local(PortId),
+    /// What removing a rule does to connections that it admitted ([`crate::policy::Established`]).
+    Established,
 }

@@ -9,7 +9,7 @@
 //! `DELETE /weft/v1/files/N` forgets one: its objects stay.
 
 use serde::{Deserialize, Serialize};
-use weft_topology::{Kind, ObjectId};
+use weft_topology::{Change, Kind, ObjectId};
 
 use crate::topology_file::TopologyFile;
 
@@ -21,6 +21,9 @@ pub struct ApplyRequest {
     /// The [`Applied::plan`] that is to be carried out; absent: nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
+    /// Whether to say the changed objects themselves, too ([`Applied::changes`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
 }
 
 /// What a file makes of the topology.
@@ -37,6 +40,10 @@ pub struct Applied {
     /// What a careful operator looks at twice.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// What changes, whole, and behind it the objects that it names anew, as they are. Absent: not asked for, or the
+    /// service is older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<Change>>,
 }
 
 /// An object that is, or was, not what the file says.

@@ -2,7 +2,9 @@
 //! stream of [`Reply`] lines of which the last is `done` or `error`.
 
 use serde::{Deserialize, Serialize};
+use weft_topology::Change;
 use weft_topology::id::PortId;
+use weft_topology::policy::Established;
 
 use crate::host::BindingPhase;
 
@@ -66,6 +68,11 @@ pub enum Verb {
         #[serde(default)]
         port: Option<PortId>,
     },
+    /// The last drops of a port and why; `done` carries a [`WhyResult`](crate::why::WhyResult).
+    Why {
+        /// The virtual port.
+        port: PortId,
+    },
     /// The learned MAC addresses: one [`LearnedInfo`] an item.
     Learned,
     /// Ports that the kernel carries, with their counters: one [`PortInfo`] an item.
@@ -100,6 +107,14 @@ pub enum Verb {
         /// What the connection table says where it is asked; absent: what the frame looks like.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         connection: Option<Connection>,
+    },
+    /// What changes of the topology would cut on this host: one [`Impact`](crate::impact::Impact) an item; `done`
+    /// carries an [`ImpactResult`](crate::impact::ImpactResult). Nothing is changed.
+    Impact {
+        /// The changes, with the objects that they lead to and that this host may not follow.
+        changes: Vec<Change>,
+        /// A flow that no packet has met for so many milliseconds is left out.
+        traffic_ms: u64,
     },
 }
 
@@ -210,6 +225,9 @@ pub struct Status {
     pub revision: u64,
     /// Revision in force in the kernel.
     pub revision_in_force: u64,
+    /// What removing a rule does to connections that it admitted.
+    #[serde(default)]
+    pub established: Established,
     /// Bindings by phase.
     pub bindings_active: usize,
     /// Bindings that are not active.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use weft_topology::MacAddr;
 use weft_topology::id::PortId;
+use weft_topology::policy::Established;
 
 /// `PUT /weft/v1/hosts/ID`: a host says that it is there. Renews its lease of [`LEASE_SECONDS`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,10 @@ pub struct Registered {
     /// Names the store: a revision means something only together with it. Sent back as `store=` with
     /// a watch's `revision=`, it keeps a host from continuing in a store that was made anew.
     pub store: String,
+    /// What removing a rule does to connections that it admitted. A service of one version before does not say: they
+    /// are cut.
+    #[serde(default)]
+    pub established: Established,
 }
 
 /// Version of the protocol between agent and service. They may differ by one.

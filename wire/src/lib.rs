@@ -22,10 +22,14 @@
 pub mod apply;
 pub mod backup;
 pub mod control;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod host;
+pub mod impact;
 pub mod log;
 pub mod plug_file;
 pub mod sync;
 pub mod text;
 pub mod topology_file;
 pub mod watch;
+pub mod why;

@@ -19,11 +19,16 @@ impl Carrier {
         links: &LinkTable,
     ) -> Result<(), Error> {
         let vports = self.datapath.ports()?;
-        self.last = self.highest_named(&vports)?;
+        self.last = vports.iter().map(|vport| vport.port_no).max().unwrap_or(0);
+        self.is_uncounted = true;
+        let by_interface: BTreeMap<&str, (&PortId, &Desired)> = desired
+            .iter()
+            .map(|(port, want)| (want.interface.as_str(), (port, want)))
+            .collect();
         for vport in vports.iter().filter(|vport| vport.port_no != 0) {
-            let wanted = desired
-                .iter()
-                .find(|(_, want)| want.interface == vport.name)
+            let wanted = by_interface
+                .get(vport.name.as_str())
+                .copied()
                 .zip(links.get(&vport.name));
             let taken_over = match wanted {
                 Some(((&port, want), link)) => self.take_over(port, want, link, vport),
@@ -86,9 +91,9 @@ impl Carrier {
         Ok(true)
     }
 
-    /// The highest number that a vport or a flow has: a flow of the former run must not meet a new port.
-    fn highest_named(&mut self, vports: &[Vport]) -> Result<u32, Error> {
-        let mut highest = vports.iter().map(|vport| vport.port_no).max().unwrap_or(0);
+    /// The highest number that a flow has: one of the former run must not meet a new port.
+    pub(super) fn highest_named(&mut self) -> Result<u32, Error> {
+        let mut highest = 0;
         self.datapath.flows(&mut |flow| {
             let Ok(flow) = flow else { return };
             let entered = flow.key.u32(Field::InPort).into_iter();

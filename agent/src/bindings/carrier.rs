@@ -36,6 +36,9 @@ pub struct Carrier {
     failed: BTreeMap<PortId, Failed>,
     /// The number given last.
     pub(super) last: u32,
+    /// Whether flows of a former run may name numbers above that: they are looked at before the first is given,
+    /// and not at the start, where packets wait.
+    pub(super) is_uncounted: bool,
 }
 
 /// A port that could not be carried.
@@ -89,6 +92,7 @@ impl Carrier {
             carried: BTreeMap::new(),
             failed: BTreeMap::new(),
             last: 0,
+            is_uncounted: false,
         }
     }
 
@@ -241,7 +245,7 @@ impl Carrier {
         };
         // EBUSY means that the number is taken, or that the interface is: another number tells.
         for _ in 0..2 {
-            let number = self.fresh_number().ok_or(CarryError::NoNumber)?;
+            let number = self.fresh_number()?;
             vport.port_no = Some(number);
             match self.datapath.add_port(&vport) {
                 Err(Error::AlreadyExists { .. }) => {}
@@ -249,7 +253,7 @@ impl Carrier {
             }
         }
         self.delete_stray(interface)?;
-        let number = self.fresh_number().ok_or(CarryError::NoNumber)?;
+        let number = self.fresh_number()?;
         vport.port_no = Some(number);
         self.datapath.add_port(&vport).map_err(|error| match error {
             Error::AlreadyExists { .. } => CarryError::Taken(error),
@@ -275,7 +279,15 @@ impl Carrier {
         Ok(())
     }
 
-    fn fresh_number(&mut self) -> Option<u32> {
+    fn fresh_number(&mut self) -> Result<u32, CarryError> {
+        if self.is_uncounted {
+            self.last = self.last.max(self.highest_named()?);
+            self.is_uncounted = false;
+        }
+        self.next_number().ok_or(CarryError::NoNumber)
+    }
+
+    fn next_number(&mut self) -> Option<u32> {
         let used: BTreeSet<u32> = self.carried.values().map(|is| is.number).collect();
         let above = (self.last + 1..=HIGHEST).find(|number| !used.contains(number));
         let number = above.or_else(|| (1..=self.last).find(|number| !used.contains(number)))?;

@@ -9,8 +9,8 @@
 //!
 //! What it does not do: it decides nothing.
 
-mod socket;
-mod verbs;
+pub(crate) mod socket;
+pub(crate) mod verbs;
 mod watching;
 
 pub use socket::{ControlSocket, SocketError};

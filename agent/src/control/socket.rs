@@ -20,7 +20,7 @@ use nix::unistd::{Gid, Group, chown};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
-use weft_wire::control::{Failure, FailureCode, Reply, Request, VERSION};
+use weft_wire::control::{Failure, FailureCode, Reply, Request, VERSION, Verb};
 
 use super::Peers;
 use crate::files::{FileError, make_dir, remove_if_there};
@@ -35,6 +35,13 @@ const MODE: u32 = 0o660;
 const CONNECTIONS: usize = 256;
 /// The longest request in bytes; a trace carries a frame in hex.
 const LONGEST: u64 = 256 << 10;
+/// The longest request that carries changes of the topology, in bytes: an address group with tens of thousands of
+/// members.
+const LONGEST_CHANGES: u64 = 32 << 20;
+/// So many of these are read at a time.
+const LONG_REQUESTS: usize = 2;
+/// How they begin; the verb stands among the first so many bytes.
+const CHANGES: (&[u8], usize) = (br#""verb":"impact""#, 64);
 /// A request has to come within so long.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A line of an answer has to be taken within so long.
@@ -131,6 +138,7 @@ impl ControlSocket {
     /// Serves until it is dropped.
     pub async fn serve(mut self, peers: Arc<Peers>) {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let long = Arc::new(Semaphore::new(LONG_REQUESTS));
         loop {
             let Ok(place) = places.clone().acquire_owned().await else {
                 return;
@@ -143,9 +151,9 @@ impl ControlSocket {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let peers = peers.clone();
+                    let (peers, long) = (peers.clone(), long.clone());
                     tokio::spawn(async move {
-                        if let Err(error) = converse(stream, &peers).await {
+                        if let Err(error) = converse(stream, &peers, &long).await {
                             tracing::debug!(%error, "a control connection broke");
                         }
                         drop(place);
@@ -160,17 +168,28 @@ impl ControlSocket {
     }
 }
 
-async fn converse(stream: UnixStream, peers: &Arc<Peers>) -> io::Result<()> {
+async fn converse(stream: UnixStream, peers: &Arc<Peers>, long: &Semaphore) -> io::Result<()> {
     let caller = stream.peer_cred()?;
     let (read, mut write) = stream.into_split();
     let mut line = Vec::new();
     let mut bounded = BufReader::new(read.take(LONGEST));
-    let reading = bounded.read_until(b'\n', &mut line);
-    if tokio::time::timeout(PATIENCE, reading).await.is_err() {
+    let reading = async {
+        bounded.read_until(b'\n', &mut line).await?;
+        if line.len() as u64 == LONGEST && carries_changes(&line) {
+            let place = long.acquire().await.ok();
+            bounded.get_mut().set_limit(LONGEST_CHANGES - LONGEST);
+            bounded.read_until(b'\n', &mut line).await?;
+            return Ok(place);
+        }
+        Ok::<_, io::Error>(None)
+    };
+    let Ok(read) = tokio::time::timeout(PATIENCE, reading).await else {
         let message = format!("no request came within {PATIENCE:?}");
         let failure = Reply::Error(failure(FailureCode::TimedOut, message));
         return say(&mut write, &failure).await;
-    }
+    };
+    // Held until the request is answered: it is in memory until then. What cannot be read is told below.
+    let _place = read.ok().flatten();
     let request = match understand(&line) {
         Ok(request) => request,
         Err(failure) => {
@@ -183,7 +202,12 @@ async fn converse(stream: UnixStream, peers: &Arc<Peers>) -> io::Result<()> {
             return Ok(());
         }
     };
-    tracing::debug!(uid = caller.uid(), pid = caller.pid(), verb = ?request.verb, "asked");
+    tracing::debug!(
+        uid = caller.uid(),
+        pid = caller.pid(),
+        verb = in_short(&request.verb),
+        "asked"
+    );
     // Bounded: who lists many flows is sent them at the pace at which it reads.
     let (replies, mut answers) = mpsc::channel(256);
     let peers = peers.clone();
@@ -208,6 +232,13 @@ async fn converse(stream: UnixStream, peers: &Arc<Peers>) -> io::Result<()> {
     work.await.map_err(io::Error::other)
 }
 
+fn in_short(verb: &Verb) -> String {
+    match verb {
+        Verb::Impact { changes, .. } => format!("impact of {} changes", changes.len()),
+        verb => format!("{verb:?}"),
+    }
+}
+
 /// Waits for the end of who is at the other end. That it writes no more (`shutdown(2)`) is none.
 async fn gone(stream: &UnixStream) {
     loop {
@@ -222,10 +253,21 @@ async fn gone(stream: &UnixStream) {
     }
 }
 
-fn understand(line: &[u8]) -> Result<Request, Failure> {
+/// Whether a request, or its beginning, is one that may be long.
+fn carries_changes(line: &[u8]) -> bool {
+    let (verb, within) = CHANGES;
+    let head = line.get(..within).unwrap_or(line);
+    head.windows(verb.len()).any(|window| window == verb)
+}
+
+pub(crate) fn understand(line: &[u8]) -> Result<Request, Failure> {
     let bad = |message: String| failure(FailureCode::BadRequest, message);
-    if line.len() as u64 >= LONGEST {
-        return Err(bad(format!("a request has {LONGEST} bytes at most")));
+    let longest = match carries_changes(line) {
+        true => LONGEST_CHANGES,
+        false => LONGEST,
+    };
+    if line.len() as u64 >= longest {
+        return Err(bad(format!("a request has {longest} bytes at most")));
     }
     let value: serde_json::Value = serde_json::from_slice(line)
         .map_err(|error| bad(format!("the request is no line of JSON: {error}")))?;

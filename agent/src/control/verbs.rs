@@ -2,13 +2,16 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use weft_observe::logs::Logs;
+use weft_topology::Change;
 use weft_topology::id::PortId;
 use weft_wire::control::{Failure, FailureCode, Reply, Verb};
+use weft_wire::impact::ImpactResult;
 
 use super::socket::{Caller, failure};
 use super::watching;
@@ -91,6 +94,12 @@ impl Peers {
             Verb::Drops { port } => {
                 list(self.hot(move |hot| hot.drops(port)).await?, replies).await
             }
+            Verb::Why { port } => {
+                let bindings = self.ask(Ask::Bindings).await?;
+                let mut why = self.hot(move |hot| hot.why(port)).await?;
+                watching::add_binding(&mut why, &bindings);
+                done(&why)
+            }
             Verb::Learned => list(self.hot(|hot| hot.learned()).await?, replies).await,
             Verb::Ports => {
                 let core = self.ask(Ask::Measure).await?;
@@ -126,6 +135,13 @@ impl Peers {
                         .hot(move |hot| hot.trace(port, &frame, connection))
                         .await?,
                 )
+            }
+            Verb::Impact {
+                changes,
+                traffic_ms,
+            } => {
+                let recent = Duration::from_millis(traffic_ms);
+                self.impact(changes, recent, replies).await
             }
         }
     }
@@ -170,6 +186,22 @@ impl Peers {
         })
         .await?;
         done(&())
+    }
+
+    async fn impact(&self, changes: Vec<Change>, recent: Duration, replies: &Replies) -> Outcome {
+        let host = self.ask(Ask::Status).await?.host_name;
+        let replies = replies.clone();
+        let looked = self.hot(move |hot| {
+            hot.impact(&changes, recent, &mut |impact| {
+                let sent = item(&impact).map(|reply| replies.blocking_send(reply).is_ok());
+                match sent {
+                    Ok(true) => ControlFlow::Continue(()),
+                    _ => ControlFlow::Break(()),
+                }
+            })
+        });
+        let looked = looked.await?;
+        done(&ImpactResult { host, ..looked })
     }
 
     /// The service knows all ports; with it away, those that this host follows are looked through.
@@ -238,7 +270,7 @@ async fn list<T: Serialize>(items: Vec<T>, replies: &Replies) -> Outcome {
     done(&())
 }
 
-fn bytes_of(hex: &str) -> Result<Vec<u8>, Failure> {
+pub(crate) fn bytes_of(hex: &str) -> Result<Vec<u8>, Failure> {
     let bad = |what: String| {
         failure(
             FailureCode::BadRequest,

@@ -6,6 +6,7 @@ use weft_observe::logs::Logs;
 use weft_topology::id::PortId;
 use weft_wire::control::{BindingInfo, Failure, FailureCode, PortInfo};
 use weft_wire::log::LogChange;
+use weft_wire::why::WhyResult;
 
 use super::socket::{Caller, failure};
 use super::verbs::{Outcome, Replies, done, item};
@@ -42,6 +43,23 @@ pub(super) fn ports(bindings: &[BindingInfo], hot: &Measures) -> Vec<PortInfo> {
         })
     };
     bindings.iter().filter_map(info).collect()
+}
+
+/// Adds what the bindings know of a port that does not work.
+pub(super) fn add_binding(why: &mut WhyResult, bindings: &[BindingInfo]) {
+    let Some(binding) = bindings.iter().find(|binding| binding.port == why.port) else {
+        return;
+    };
+    why.interface = Some(binding.interface.clone());
+    if !why.is_here {
+        let problem = binding.problem.as_deref();
+        why.problem = Some(format!(
+            "its interface {} is not carried yet{}{}",
+            binding.interface,
+            if problem.is_some() { ": " } else { "" },
+            problem.unwrap_or_default()
+        ));
+    }
 }
 
 /// Shows what is logged, or changes it.

@@ -1,13 +1,12 @@
 //! What the control side is told.
 
-use std::collections::BTreeSet;
-
 use tokio::sync::oneshot;
 use weft_observe::metrics::Distribution;
 use weft_ovs::DatapathEvent;
 use weft_topology::id::PortId;
 use weft_wire::control::{BindingInfo, Failure, PlugResult, Status};
 
+use super::save::Saved;
 use crate::hot::Event;
 use crate::links::LinkChange;
 use crate::service::{BindAnswer, StreamEvent};
@@ -25,8 +24,8 @@ pub enum Message {
     Datapath(DatapathEvent),
     /// News of the hot path.
     Hot(Event),
-    /// A snapshot with these local ports is on disk, or cannot be put there.
-    Saved(BTreeSet<PortId>),
+    /// A snapshot is on disk, or cannot be put there.
+    Saved(Saved),
     /// A question or a wish from the control socket.
     Ask(Ask),
     /// Something broke that a new start mends.

@@ -22,6 +22,7 @@ mod datapath;
 mod keep;
 mod message;
 mod plugs;
+mod save;
 mod settle;
 mod start;
 mod state;
@@ -51,22 +52,18 @@ use crate::links::LinkTable;
 use crate::service::Service;
 use crate::snapshot::{Builder, Frontier};
 use keep::Keeper;
+use save::Saving;
 use waiters::Waiter;
 
 /// Messages taken before what follows from them is done.
 const BATCH: usize = 4096;
 /// The folder of bindings is looked at so often, and waiters' deadlines, too.
 const TICK: Duration = Duration::from_secs(1);
-/// The snapshot is written to disk so long after a change: changes come in groups.
-const SAVE_AFTER: Duration = Duration::from_millis(500);
 
 /// Upper bounds of the buckets of the time to settle, in microseconds.
 static SETTLE_BOUNDS: &[u64] = &[
     100, 500, 1_000, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000,
 ];
-
-/// At the end, a save that is under way is waited for so long.
-const LAST_SAVE: Duration = Duration::from_millis(500);
 
 /// The control side.
 #[derive(Debug)]
@@ -101,12 +98,7 @@ pub struct Core {
     is_unsettled: bool,
     /// Everything up to this revision has come, and is to be put in force.
     reached: Option<u64>,
-    /// When the snapshot is to be written to disk.
-    save_at: Option<Instant>,
-    saving: bool,
-    /// The ports in the snapshot on disk: a plug is answered when a restart without the service would
-    /// carry it, too.
-    saved: BTreeSet<PortId>,
+    saving: Saving,
     next_tick: Instant,
     keeper: Keeper,
     settled: Histogram,
@@ -172,10 +164,7 @@ impl Core {
             }
             Message::Datapath(event) => self.on_datapath(event),
             Message::Hot(event) => self.on_hot(event),
-            Message::Saved(ports) => {
-                self.saving = false;
-                self.saved = ports;
-            }
+            Message::Saved(saved) => self.on_saved(saved),
             Message::Ask(ask) => self.on_ask(ask),
             Message::Broken(reason) => self.ended = Some(Ended::Broken(reason)),
             Message::Stop => self.ended = Some(Ended::Told),
@@ -187,9 +176,7 @@ impl Core {
         if self.is_unsettled {
             return now;
         }
-        // A save that is under way says when it is done.
-        let save_at = self.save_at.filter(|_| !self.saving);
-        let times = [Some(self.next_tick), save_at, self.carrier.due()];
+        let times = [Some(self.next_tick), self.saving.due(), self.carrier.due()];
         let waiters = self.waiters.iter().map(|waiter| Some(waiter.due(now)));
         let earliest = times.into_iter().chain(waiters).flatten().min();
         earliest.unwrap_or(self.next_tick)
@@ -225,12 +212,6 @@ impl Core {
         let known = self.bindings().iter().map(|binding| binding.port).collect();
         self.keeper.save_at_the_end(&self.runtime, &self.hot, known);
         self.hot.stop();
-        let until = Instant::now() + LAST_SAVE;
-        while self.saving
-            && let Ok(message) = self.inbox.recv_deadline(until)
-        {
-            self.saving = !matches!(message, Message::Saved(_));
-        }
-        self.save_now();
+        self.save_at_the_end();
     }
 }

@@ -6,9 +6,9 @@ use std::time::Instant;
 use weft_topology::id::PortId;
 use weft_wire::control::FailureCode;
 
-use super::{Core, Message, SAVE_AFTER};
+use super::Core;
 use crate::bindings::{Desired, Situation, desired, plan};
-use crate::snapshot::{save, wanted};
+use crate::snapshot::wanted;
 
 impl Core {
     /// Makes what is so agree with what is wanted, as far as it can be done now.
@@ -20,18 +20,16 @@ impl Core {
         let steps = plan(&self.desired, &self.links, self.carrier.carried());
         if self.carrier.execute(steps, &self.links, now) {
             self.builder.set_local(&self.carrier.local_ports());
-            self.save_at = Some(now);
+            self.saving.changed();
         }
         // Before a revision is called reached: what the host follows by it may have to be asked for.
         self.ask_interest();
-        self.publish(now);
+        self.publish();
         self.is_unsettled = self.answer_waiters(now);
         // The service is told what is here before it is asked anything that depends on it.
         self.service.set_report(self.report());
         self.ask_service();
-        if !self.saving && self.save_at.is_some_and(|at| at <= now) {
-            self.save_later();
-        }
+        self.save_if_due(now);
     }
 
     /// What should be carried as things are.
@@ -52,12 +50,12 @@ impl Core {
     }
 
     /// Hands the newest snapshot to the hot path, and notes what will be in force with it.
-    pub(super) fn publish(&mut self, now: Instant) {
+    pub(super) fn publish(&mut self) {
         if let Some((snapshot, tags)) = self.builder.publish() {
             let epoch = snapshot.epoch();
             self.hot.publish(snapshot, tags);
             self.frontier.published(epoch);
-            self.save_at.get_or_insert(now + SAVE_AFTER);
+            self.saving.changed();
         }
         if self.builder.is_settled()
             && let Some(revision) = self.reached.take()
@@ -120,35 +118,5 @@ impl Core {
         if let Some(request) = self.builder.follow(&wanted) {
             self.service.ask_interest(stream, request);
         }
-    }
-
-    /// Writes the snapshot to disk beside this thread, one at a time.
-    fn save_later(&mut self) {
-        self.save_at = None;
-        self.saving = true;
-        let (path, stored) = (self.snapshot_path(), self.builder.stored());
-        let ports = self.carrier.carried().keys().copied().collect();
-        let core = self.sender.clone();
-        self.runtime.spawn_blocking(move || {
-            match save(&path, &stored) {
-                Ok(()) => tracing::debug!(revision = stored.revision, "the snapshot is on disk"),
-                // A full disk must not keep machines from being plugged.
-                Err(error) => tracing::warn!(%error, "the snapshot is not on disk"),
-            }
-            let _ = core.send(Message::Saved(ports));
-        });
-    }
-
-    /// Writes the snapshot to disk, if it has changed.
-    pub(super) fn save_now(&mut self) {
-        if self.save_at.take().is_some()
-            && let Err(error) = save(&self.snapshot_path(), &self.builder.stored())
-        {
-            tracing::warn!(%error, "the snapshot is not on disk");
-        }
-    }
-
-    fn snapshot_path(&self) -> std::path::PathBuf {
-        self.state_dir.join(super::start::SNAPSHOT)
     }
 }

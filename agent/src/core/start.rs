@@ -20,6 +20,7 @@ use weft_ovs::{Datapath, KernelDatapath, OpenMode};
 
 use super::datapath::{Reopen, monitor_datapath};
 use super::keep::Keeper;
+use super::save::Saving;
 use super::{Core, Ended, Heard, Message, Repairs, SETTLE_BOUNDS, TICK};
 use crate::accounts::Accounts;
 use crate::bindings::{Carrier, Wishes};
@@ -136,6 +137,7 @@ pub fn start_on(
         snapshot: Arc::new(builder.snapshot().clone()),
         limits: config.limits(),
         exact_flows: config.debug.exact_flows,
+        audit: config.debug.audit,
         accounts,
         conversations: Some(config.run_dir.join(CONVERSATIONS)),
         events,
@@ -173,9 +175,7 @@ pub fn start_on(
         is_unreviewed: false,
         is_unsettled: false,
         reached: None,
-        save_at: None,
-        saving: false,
-        saved: BTreeSet::new(),
+        saving: Saving::new(now),
         next_tick: now + TICK,
         keeper,
         settled: Histogram::new(SETTLE_BOUNDS),
@@ -214,7 +214,7 @@ impl Core {
         self.desired = self.desired_now();
         self.carrier.adopt(&self.desired, &self.links)?;
         self.builder.set_local(&self.carrier.local_ports());
-        self.publish(Instant::now());
+        self.publish();
         self.hot.adopt();
         self.settle();
         self.ready.store(true, Ordering::Release);

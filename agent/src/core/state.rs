@@ -89,6 +89,7 @@ impl Core {
             api_silence_seconds: self.heard.last.map(|last| last.elapsed().as_secs()),
             revision: self.builder.snapshot().epoch().revision,
             revision_in_force: self.frontier.in_force(),
+            established: self.builder.snapshot().established(),
             bindings_active: active,
             bindings_pending: pending,
             flows: self.hot.flow_count(),

@@ -171,7 +171,7 @@ impl Core {
     fn judge(&self, interface: &str, port: PortId, (is_late, is_over): (bool, bool)) -> Verdict {
         let carried = self.carrier.carried().get(&port);
         if let Some(is) = carried.filter(|is| is.interface == interface) {
-            if !self.saved.contains(&port) && !is_over {
+            if !self.saving.has(port) && !is_over {
                 return Verdict::Wait;
             }
             let link = self.links.get(interface);

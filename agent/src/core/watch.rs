@@ -16,8 +16,14 @@ impl Core {
             StreamEvent::Opening(reply) => {
                 let _ = reply.send(self.builder.resume());
             }
-            StreamEvent::Open { stream, url, store } => {
-                tracing::info!(url, "following the topology service");
+            StreamEvent::Open {
+                stream,
+                url,
+                store,
+                established,
+            } => {
+                tracing::info!(url, ?established, "following the topology service");
+                self.builder.set_established(established);
                 let known = self.builder.store();
                 let is_same_store = known.is_empty() || known == store;
                 if !is_same_store {

@@ -6,17 +6,22 @@
 //!   only between two batches, so after its own flow has entered its table, and judges it again.
 //! - Two workers learn one MAC behind two ports at once. The lock puts them in an order; both announce
 //!   the tag, and both see the last one's entry when they judge again.
+//! - The auditor judges a flow by an entry whose tag is not announced yet. Changes and announcements are
+//!   counted: only while the counts are equal has every worker what it needs to be right, in its inbox at
+//!   least ([`MacTable::announced_state`]).
 //!
 //! The locks are the workers' own: nothing on the control side takes them.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use weft_flowsim::{Learned, Time};
 use weft_topology::id::{BridgeId, PortId};
 use weft_topology::{MacAddr, Tag};
+
+use crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// How long an entry lives that no packet uses, in milliseconds (IEEE 802.1Q §8.8.3: 300 s).
 pub const AGEING_MS: u64 = 300_000;
@@ -34,6 +39,10 @@ pub struct MacTable {
     shards: [RwLock<Shard>; SHARDS],
     seed: RandomState,
     counts: RwLock<HashMap<PortId, u32>>,
+    /// Entries made, moved and removed so far.
+    changed: AtomicU64,
+    /// Those of them whose tag was announced.
+    announced: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -47,7 +56,7 @@ struct Entry {
 pub enum Learnt {
     /// It was known; the entry was used.
     Known,
-    /// It is new, or moved here: flows under its tag are to be judged again.
+    /// It is new, moved here, or its age was over: flows under its tag are to be judged again.
     Changed,
     /// The port has as many as it may.
     Refused,
@@ -74,6 +83,8 @@ impl Default for MacTable {
             shards: std::array::from_fn(|_| RwLock::default()),
             seed: RandomState::new(),
             counts: RwLock::default(),
+            changed: AtomicU64::new(0),
+            announced: AtomicU64::new(0),
         }
     }
 }
@@ -92,8 +103,13 @@ impl MacTable {
         let mut shard = write(self.shard(&key));
         let before = shard.get(&key).map(|entry| entry.port);
         if before == Some(port) {
+            let was_over = shard.get(&key).is_some_and(|entry| is_over(entry, now));
             if let Some(entry) = shard.get(&key) {
                 entry.used.store(now.0, Ordering::Relaxed);
+            }
+            if was_over {
+                self.changed.fetch_add(1, Ordering::SeqCst);
+                return Learnt::Changed;
             }
             return Learnt::Known;
         }
@@ -113,15 +129,25 @@ impl MacTable {
                 used: AtomicU64::new(now.0),
             },
         );
+        // Under the lock: whoever sees the entry sees that it is counted.
+        self.changed.fetch_add(1, Ordering::SeqCst);
         Learnt::Changed
     }
 
-    /// Notes that a flow which used an entry was hit.
-    pub fn touch(&self, bridge: BridgeId, vlan: u16, mac: MacAddr, now: Time) {
-        let key = (bridge, vlan, mac);
-        if let Some(entry) = read(self.shard(&key)).get(&key) {
-            entry.used.fetch_max(now.0, Ordering::Relaxed);
+    /// Notes that a flow which used an entry was hit at some time. Whether that brought one back whose age was over:
+    /// then flows under its tag are to be judged again, as after a change.
+    pub fn touch(&self, key: (BridgeId, u16, MacAddr), used: Time, now: Time) -> bool {
+        let shard = read(self.shard(&key));
+        let Some(entry) = shard.get(&key) else {
+            return false;
+        };
+        let comes_back = is_over(entry, now) && now.0.saturating_sub(used.0) < AGEING_MS;
+        if comes_back {
+            // Before it can be seen: see `announced_state`.
+            self.changed.fetch_add(1, Ordering::SeqCst);
         }
+        entry.used.fetch_max(used.0, Ordering::SeqCst);
+        comes_back
     }
 
     /// Removes the entries that nothing used for the ageing time; the tags of what was removed.
@@ -132,6 +158,21 @@ impl MacTable {
     /// Removes what was learned behind a port; the tags of what was removed.
     pub fn forget_port(&self, port: PortId) -> Vec<Tag> {
         self.remove(|entry| entry.port == port)
+    }
+
+    /// Notes that so many changes were announced to all workers. Each change is announced once.
+    pub fn announced(&self, changes: usize) {
+        let changes = u64::try_from(changes).unwrap_or(u64::MAX);
+        self.announced.fetch_add(changes, Ordering::SeqCst);
+    }
+
+    /// The number of the table's present state, if all that led to it was announced. Two equal answers
+    /// mean that nothing changed between them.
+    pub fn announced_state(&self) -> Option<u64> {
+        // In this order: an announcement follows its change, so equal counts are of one moment.
+        let announced = self.announced.load(Ordering::SeqCst);
+        let changed = self.changed.load(Ordering::SeqCst);
+        (announced == changed).then_some(changed)
     }
 
     /// All entries, in no order.
@@ -170,6 +211,7 @@ impl MacTable {
                 shard.remove(&key);
                 release(&mut counts, port);
                 tags.push(Tag::Mac(key.0, key.1, key.2));
+                self.changed.fetch_add(1, Ordering::SeqCst);
             }
         }
         tags
@@ -262,7 +304,7 @@ mod tests {
         table.learn(bridge(), 0, mac(2), port(1), NOW);
         let later = Time(NOW.0 + AGEING_MS - 1);
         assert_eq!(table.age(later), []);
-        table.touch(bridge(), 0, mac(2), later);
+        assert!(!table.touch((bridge(), 0, mac(2)), later, later));
         let end = Time(NOW.0 + AGEING_MS);
         assert_eq!(
             table.mac(bridge(), 0, mac(1), end),
@@ -271,6 +313,28 @@ mod tests {
         );
         assert_eq!(table.age(end), [Tag::Mac(bridge(), 0, mac(1))]);
         assert_eq!(table.mac(bridge(), 0, mac(2), end), Some(port(1)));
+    }
+
+    #[test]
+    fn an_entry_that_comes_back_after_its_time_is_a_change_and_changes_are_even_with_announcements()
+    {
+        let table = MacTable::default();
+        assert_eq!(table.announced_state(), Some(0));
+        table.learn(bridge(), 0, mac(1), port(1), NOW);
+        table.learn(bridge(), 0, mac(2), port(1), NOW);
+        assert_eq!(table.announced_state(), None);
+        table.announced(2);
+        let end = Time(NOW.0 + AGEING_MS);
+        let learnt = table.learn(bridge(), 0, mac(1), port(1), end);
+        assert_eq!(learnt, Learnt::Changed);
+        let used = Time(end.0 - 1);
+        assert!(table.touch((bridge(), 0, mac(2)), used, end));
+        assert!(!table.touch((bridge(), 0, mac(2)), used, end));
+        assert_eq!(table.announced_state(), None);
+        table.announced(2);
+        assert_eq!(table.announced_state(), Some(4));
+        table.announced(table.forget_port(port(1)).len());
+        assert_eq!(table.announced_state(), Some(6));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use foldhash::quality::RandomState;
 use weft_flow::{Action, Field, FlowKey, FlowMask, Ufid};
-use weft_flowsim::{Reason, Time};
+use weft_flowsim::{Held, PuntClass, Reason, Time};
 use weft_ovs::FlowStats;
 use weft_topology::Tag;
 
@@ -25,6 +25,8 @@ pub struct Flow {
     pub actions: Vec<Action>,
     /// The facts that it depends on.
     pub tags: Vec<Tag>,
+    /// Ports that its packets are for and do not leave by.
+    pub held: Vec<Held>,
     /// Why it does what it does.
     pub reason: Reason,
     /// When the verdict ends by itself.
@@ -57,6 +59,8 @@ pub struct Verdict<'a> {
     pub actions: &'a [Action],
     /// The facts that they depend on.
     pub tags: &'a [Tag],
+    /// Ports that the packets are for and do not leave by.
+    pub held: &'a [Held],
     /// Why.
     pub reason: Reason,
     /// When the verdict ends by itself.
@@ -68,8 +72,8 @@ pub struct Verdict<'a> {
 pub struct Gone {
     /// The datapath port that its packets came in by.
     pub in_port: Option<u32>,
-    /// Why it did what it did.
-    pub reason: Reason,
+    /// Why its packets were dropped by the kernel; absent: they were not.
+    pub drops: Option<Reason>,
     /// What it had seen when last looked at.
     pub stats: FlowStats,
 }
@@ -80,12 +84,18 @@ impl Flow {
         self.key.u32(Field::InPort)
     }
 
+    /// Whether its packets are dropped by the kernel; those that come up are dropped, and counted, by the agent.
+    pub fn drops(&self) -> bool {
+        self.reason.is_drop() && PuntClass::of_actions(&self.actions).is_none()
+    }
+
     fn empty() -> Self {
         Self {
             key: FlowKey::new(),
             mask: FlowMask::new(),
             actions: Vec::new(),
             tags: Vec::new(),
+            held: Vec::new(),
             reason: Reason::NoSuchPort(0),
             valid_until: None,
             stats: FlowStats::default(),
@@ -98,6 +108,8 @@ impl Flow {
         self.actions.extend_from_slice(verdict.actions);
         self.tags.clear();
         self.tags.extend_from_slice(verdict.tags);
+        self.held.clear();
+        self.held.extend_from_slice(verdict.held);
         self.reason = verdict.reason;
         self.valid_until = verdict.valid_until;
     }
@@ -270,7 +282,7 @@ impl FlowTable {
         let flow = &self.slots.get(at as usize)?.flow;
         Some(Gone {
             in_port: flow.in_port(),
-            reason: flow.reason,
+            drops: flow.drops().then_some(flow.reason),
             stats: flow.stats,
         })
     }

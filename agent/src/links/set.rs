@@ -120,7 +120,10 @@ impl SetLinks for LinkSetter {
         if let Some(mtu) = mtu.filter(|mtu| *mtu != link.mtu) {
             self.set_mtu(link, mtu)?;
         }
-        self.set_up(link)
+        match link.up {
+            true => Ok(()),
+            false => self.set_up(link),
+        }
     }
 
     fn set_up(&self, link: &Link) -> Result<(), LinkError> {
@@ -170,6 +173,10 @@ fn disable_ipv6(interface: &str) -> Result<(), LinkError> {
         });
     }
     let path = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
+    // To write what is so already takes the kernel's lock of all links.
+    if fs::read(&path).is_ok_and(|is| is.starts_with(b"1")) {
+        return Ok(());
+    }
     match fs::write(path, "1") {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LinkError::Ipv6 {
             interface: interface.to_owned(),

@@ -36,6 +36,7 @@ fn core() -> CoreMeasures {
             api_silence_seconds: Some(7),
             revision: 12,
             revision_in_force: 11,
+            established: weft_topology::policy::Established::Sever,
             bindings_active: 2,
             bindings_pending: 1,
             flows: 99,

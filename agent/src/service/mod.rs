@@ -24,6 +24,7 @@ use crossbeam_channel::Sender;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use weft_topology::id::PortId;
+use weft_topology::policy::Established;
 use weft_wire::host::{BindingRequest, StateReport};
 use weft_wire::watch::{InterestRequest, WatchLine};
 
@@ -55,6 +56,8 @@ pub enum StreamEvent {
         url: String,
         /// The service's store.
         store: String,
+        /// What removing a rule does to connections that it admitted.
+        established: Established,
     },
     /// Lines of a watch, in order.
     Lines {

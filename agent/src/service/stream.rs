@@ -104,6 +104,7 @@ async fn watch(
         stream,
         url: url.clone(),
         store: answer.store,
+        established: answer.established,
     };
     if core.send(Message::Stream(event)).is_err() {
         return Ok(());

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use weft_topology::id::HostId;
+use weft_topology::policy::Established;
 use weft_topology::{Change, Epoch, Known, LocalPort, Object, ObjectId, Snapshot, Tag};
 use weft_wire::watch::{InterestRequest, WatchLine};
 
@@ -95,7 +96,8 @@ impl Builder {
         let here = stored.objects.into_iter().map(Change::Put);
         let absent = stored.absent.into_iter().map(Change::Gone);
         let changes: Vec<Change> = here.chain(absent).collect();
-        builder.snapshot = builder.snapshot.apply(stored.revision, &changes).0;
+        let snapshot = builder.snapshot.apply(stored.revision, &changes).0;
+        builder.snapshot = snapshot.with_established(stored.established).0;
         builder.store = stored.store;
         builder.followed = stored.followed.into_iter().collect();
         builder
@@ -227,6 +229,12 @@ impl Builder {
     /// The ports that the datapath carries from now on.
     pub fn set_local(&mut self, ports: &[LocalPort]) {
         let (snapshot, tags) = self.snapshot.with_local(ports);
+        self.take(snapshot, tags, false);
+    }
+
+    /// What becomes of connections that a removed rule admitted, from now on.
+    pub fn set_established(&mut self, established: Established) {
+        let (snapshot, tags) = self.snapshot.with_established(established);
         self.take(snapshot, tags, false);
     }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
+use weft_topology::policy::Established;
 use weft_topology::{Object, ObjectId, Snapshot};
 
 use crate::files::{FileError, read_if_there, write_whole};
@@ -37,6 +38,9 @@ pub struct Stored {
     pub objects: Vec<Object>,
     /// Objects that were asked for and do not exist.
     pub absent: Vec<ObjectId>,
+    /// What the service said last of connections that a removed rule admitted.
+    #[serde(default)]
+    pub established: Established,
 }
 
 impl Stored {
@@ -48,6 +52,7 @@ impl Stored {
             followed: followed.iter().copied().collect(),
             objects: snapshot.objects().cloned().collect(),
             absent: snapshot.absent().collect(),
+            established: snapshot.established(),
         }
     }
 }
@@ -69,7 +74,7 @@ pub fn load(path: &Path) -> Option<Stored> {
     parsed.ok()
 }
 
-fn parse(content: &[u8]) -> Result<Stored, String> {
+pub(crate) fn parse(content: &[u8]) -> Result<Stored, String> {
     let end = content.iter().position(|byte| *byte == b'\n');
     let Some((head, rest)) = end.and_then(|end| content.split_at_checked(end + 1)) else {
         return parse_first_form(content);
@@ -114,12 +119,17 @@ pub fn save(path: &Path, stored: &Stored) -> Result<(), FileError> {
         source: error.into(),
     };
     let rest = serde_json::to_vec(stored).map_err(failed)?;
+    write_whole(path, &with_sum(&rest).map_err(failed)?)
+}
+
+/// The file's content: the objects behind a sum.
+pub(crate) fn with_sum(rest: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
     let head = Head {
         v: VERSION,
-        sum: sum(&rest),
+        sum: sum(rest),
     };
-    let mut content = serde_json::to_vec(&head).map_err(failed)?;
+    let mut content = serde_json::to_vec(&head)?;
     content.push(b'\n');
     content.extend(rest);
-    write_whole(path, &content)
+    Ok(content)
 }

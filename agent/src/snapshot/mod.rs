@@ -11,7 +11,7 @@
 //! What it does not do: no netlink, no HTTP. Only `disk` touches files.
 
 mod builder;
-mod disk;
+pub(crate) mod disk;
 mod frontier;
 mod interest;
 

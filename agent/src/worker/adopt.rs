@@ -3,8 +3,8 @@
 //! counters; what does not is changed in place or deleted. What an earlier run's drop flow has dropped since it
 //! was last counted is counted here.
 
-use weft_flow::Ufid;
-use weft_flowsim::Install;
+use weft_flow::{Action, Ufid};
+use weft_flowsim::{Install, Logged};
 use weft_ovs::{DumpedFlow, FlowStats};
 use weft_topology::Tag;
 
@@ -38,7 +38,7 @@ impl Worker {
             self.disown(ufid, &found);
             return;
         };
-        match outcome.reason.is_drop() {
+        match outcome.drops() {
             true => self.tally.dropped(port, outcome.reason, uncounted),
             false => self.tally.lost_many(port, Lost::EarlierRun, uncounted),
         }
@@ -61,13 +61,17 @@ impl Worker {
         };
         set_pid(&mut actions, pid);
         let changed = actions != found.actions;
-        let becomes_drop = changed && outcome.reason.is_drop();
+        let was_drop = is_drop(&found.actions);
+        let becomes_drop = changed && !was_drop && outcome.drops();
+        // With another socket for the log it drops as it did.
+        let drops = (was_drop && outcome.drops()).then_some((port, outcome.reason));
         let new = NewFlow {
             key: &found.key,
             mask: &found.mask,
             verdict: Verdict {
                 actions: &actions,
                 tags: &tags,
+                held: &outcome.held,
                 reason: outcome.reason,
                 valid_until: outcome.valid_until,
             },
@@ -79,7 +83,7 @@ impl Worker {
         };
         self.table.insert(ufid, new);
         if let Some(conversation) = outcome.conversation {
-            self.meet_conversation(conversation);
+            self.meet_conversation(conversation, &tags);
         }
         if becomes_drop {
             // As everywhere, of a flow that drops the kernel counts nothing but drops.
@@ -89,7 +93,7 @@ impl Worker {
             self.batch.push(Write::SetActions {
                 ufid,
                 seen: found.stats,
-                drops: None,
+                drops,
                 anew: becomes_drop,
             });
         }
@@ -100,7 +104,7 @@ impl Worker {
     /// Packets that a drop flow dropped and nobody counted. Those of a flow that the earlier run had not noted
     /// are all of them: it was put after the last note.
     fn uncounted(&self, ufid: Ufid, found: &DumpedFlow) -> u64 {
-        if !found.actions.is_empty() {
+        if !is_drop(&found.actions) {
             return 0;
         }
         let counted = self.counted.get(&ufid).copied().unwrap_or(0);
@@ -115,5 +119,14 @@ impl Worker {
             drops: None,
         });
         self.deleted.insert(ufid);
+    }
+}
+
+/// Whether actions do nothing, or nothing but copy the packet for the log of rules.
+fn is_drop(actions: &[Action]) -> bool {
+    match actions {
+        [] => true,
+        [_] => Logged::copy_in(actions).is_some(),
+        _ => false,
     }
 }

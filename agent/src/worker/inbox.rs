@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::eventfd::EfdFlags;
+use weft_flowsim::Time;
 use weft_ovs::{Datapath, DumpedFlow, FlowUsage, UpcallSource};
 use weft_topology::id::PortId;
 use weft_topology::{Snapshot, Tag};
 
 use super::run::Worker;
+use crate::sync::{EventFd, Receiver, Sender, unbounded};
 
 /// A message to a worker. They are taken in the order in which they were sent.
 pub(super) enum Message {
@@ -22,8 +23,8 @@ pub(super) enum Message {
     Publish(Arc<Snapshot>, Arc<BTreeSet<Tag>>),
     /// A learned table changed: judge the flows under these tags again.
     Touch(Arc<[Tag]>),
-    /// A dump of the kernel's flows begins.
-    DumpBegins,
+    /// A dump of the kernel's flows began then.
+    DumpBegins(Time),
     /// What the dump found of this worker's ports.
     Dumped(Vec<Dumped>),
     /// The dump is at its end: what was there when it began and was not found is gone.

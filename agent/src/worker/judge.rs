@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use weft_flow::{FlowKey, Ufid};
-use weft_flowsim::{Effect, Install, Outcome, Probe, serve};
+use weft_flowsim::{Effect, Install, Learned, Outcome, Probe, serve};
 use weft_topology::Tag;
 
 use super::batch::Write;
@@ -27,8 +27,20 @@ impl Worker {
     /// Judges a packet. `None` is a defect of the simulation, which must not end the worker: nothing
     /// of it is kept, since all that a simulation changes is its own outcome.
     pub(super) fn judge(&mut self, act: Act, key: &FlowKey, packet: &[u8]) -> Option<Outcome> {
+        let shared = self.shared.clone();
+        self.judge_by(act, key, packet, &shared.learned)
+    }
+
+    /// The same by other learned tables.
+    pub(super) fn judge_by(
+        &mut self,
+        act: Act,
+        key: &FlowKey,
+        packet: &[u8],
+        learned: &dyn Learned,
+    ) -> Option<Outcome> {
         let now = self.now();
-        let (snapshot, learned) = (&self.snapshot, &self.shared.learned);
+        let snapshot = &self.snapshot;
         let simulate = self.simulate;
         let scratch = &mut self.scratch;
         let judged = catch_unwind(AssertUnwindSafe(|| {
@@ -115,7 +127,8 @@ impl Worker {
             return;
         };
         let (was, seen, number) = (flow.reason, flow.stats, flow.in_port());
-        let drops = was.is_drop().then(|| (self.port_of(number), was));
+        let dropped = flow.drops();
+        let drops = dropped.then(|| (self.port_of(number), was));
         // Its packets up to now were dropped for another reason: the kernel says how many as it is written.
         let recount = drops.is_some() && was != outcome.reason;
         let kept = same_actions.then(|| flow.actions.clone());
@@ -124,12 +137,13 @@ impl Worker {
             Verdict {
                 actions: kept.as_deref().unwrap_or(&outcome.actions),
                 tags: &outcome.tags,
+                held: &outcome.held,
                 reason: outcome.reason,
                 valid_until: outcome.valid_until,
             },
         );
         if let Some(conversation) = outcome.conversation {
-            self.meet_conversation(conversation);
+            self.meet_conversation(conversation, &outcome.tags);
         }
         if !same_actions {
             let pid = number.and_then(|number| self.ports.by_number(number));
@@ -139,7 +153,7 @@ impl Worker {
         }
         // Of a flow that drops the kernel counts nothing but drops, so that the next run of the agent can go on
         // counting (crate::accounts).
-        let anew = !was.is_drop() && outcome.reason.is_drop();
+        let anew = !dropped && outcome.drops();
         if anew {
             let now = self.now();
             self.table.begin_anew(ufid, now);

@@ -7,8 +7,10 @@ use weft_flow::Ufid;
 use weft_topology::id::PortId;
 use weft_wire::control::DropInfo;
 
+use super::meters::MeterBook;
 use super::pool::Workers;
 use super::run::Worker;
+use super::tally::Counter;
 use crate::accounts::Accounts;
 use crate::hot::HotError;
 use crate::measures::{Measures, PortMeasures};
@@ -32,6 +34,7 @@ impl Workers {
         Ok(self.summed(parts))
     }
 
+    /// With what meters have dropped.
     fn summed(
         &self,
         parts: impl IntoIterator<Item = Vec<(Option<PortId>, &'static str, u64)>>,
@@ -40,6 +43,11 @@ impl Workers {
         for (port, reason, packets) in parts.into_iter().flatten() {
             *sums.entry((port, reason.to_owned())).or_default() += packets;
         }
+        self.metered(|meters| {
+            for (port, reason, packets) in meters.drops() {
+                *sums.entry((port, reason.to_owned())).or_default() += packets;
+            }
+        });
         sums
     }
 
@@ -47,7 +55,7 @@ impl Workers {
     pub(super) fn note(&self) -> Result<Accounts, HotError> {
         let parts = self.ask_all("write down what was counted", |worker| {
             let flows = worker.table.iter();
-            let drops = flows.filter(|(_, flow)| flow.reason.is_drop());
+            let drops = flows.filter(|(_, flow)| flow.drops());
             let seen: Vec<(Ufid, u64)> = drops
                 .map(|(ufid, flow)| (ufid, flow.stats.packets))
                 .filter(|(_, packets)| *packets > 0)
@@ -68,6 +76,7 @@ impl Workers {
             starts: 0,
             drops: self.summed(drops),
             flows,
+            meters: self.metered(MeterBook::note),
         })
     }
 
@@ -84,12 +93,15 @@ impl Workers {
             parked_packets += part.parked;
         }
         let shared = &self.shared;
+        let not_logged = self.metered(MeterBook::not_logged);
         Ok(Measures {
             datapath,
             vports,
             ports,
             drops: listed(self.summed(drops)),
-            counters: shared.counters.measured(),
+            counters: shared
+                .counters
+                .measured(Counter::RulesNotLogged, not_logged),
             writes,
             upcall_delay: shared.upcall_delay(),
             inboxes: shared

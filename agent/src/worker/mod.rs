@@ -25,6 +25,7 @@
 //! - *A learned MAC moves in another worker*: see [`crate::flows::learned`].
 //! - *A flow is dumped while it is deleted.* The worker remembers what it deleted since the dump
 //!   began, and does not take it for an unknown flow.
+//! - *A flow is audited while something changes*: see [`audit`].
 //! - *A number is used again by another port.* Detaching deletes the flows of the number before it
 //!   returns; only then may the control side give the number away.
 //!
@@ -32,18 +33,23 @@
 //! `epoll_wait`.
 
 mod adopt;
+mod audit;
 mod batch;
-mod connections;
+pub(crate) mod connections;
 mod foresee;
+mod history;
+mod impact;
 mod inbox;
 mod judge;
 mod limit;
 mod measure;
+mod meters;
 mod park;
 mod passes;
 mod pool;
 mod ports;
 mod query;
+mod rule_log;
 mod run;
 mod shared;
 mod stats;
@@ -51,6 +57,7 @@ mod sweep;
 mod tally;
 mod trace;
 mod upcall;
+mod why;
 mod words;
 
 pub use pool::start;

@@ -3,24 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use weft_ovs::{Datapath, Limited};
 use weft_topology::id::PortId;
 use weft_topology::{Snapshot, Tag};
 
 use super::connections::{News, Warden};
 use super::inbox::{Message, inbox};
+use super::meters::MeterBook;
 use super::run::Worker;
 use super::shared::{Clock, RECEIVE_BUFFER, Settings, Shared, monotonic_clock};
 use super::sweep::Sweeper;
 use crate::hot::{Event, Hot, HotError, Start};
+use crate::sync::{self, JoinHandle, Mutex, MutexGuard, Receiver, Sender, bounded, unbounded};
 
 /// How long the control side waits for a worker's answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it waits for the threads to end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -28,6 +28,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(super) struct Workers {
     pub(super) shared: Arc<Shared>,
     control: Mutex<Box<dyn Datapath>>,
+    /// Locked before `control`.
+    meters: Mutex<MeterBook>,
     placed: Mutex<HashMap<PortId, Placed>>,
     count: usize,
     /// Drops that an earlier run counted.
@@ -61,11 +63,11 @@ pub fn start(start: Start) -> Result<Arc<dyn Hot>, HotError> {
 
 /// Starts so many workers, with a clock of the caller's.
 pub(super) fn start_with(
-    start: Start,
+    mut start: Start,
     count: usize,
     clock: Clock,
 ) -> Result<Arc<Workers>, HotError> {
-    let settings = Settings::new(start.limits, start.exact_flows);
+    let settings = Settings::new(start.limits, start.exact_flows, start.audit);
     let (warden, news) = unbounded();
     let shared = Arc::new(Shared::new(
         start.snapshot.clone(),
@@ -74,6 +76,7 @@ pub(super) fn start_with(
         clock,
     ));
     let counted = Arc::new(start.accounts.flows.into_iter().collect());
+    let meters = MeterBook::open(start.limits, start.accounts.meters, start.datapath.as_mut())?;
     let mut postboxes = Vec::new();
     let mut workers = Vec::new();
     for index in 0..count {
@@ -86,8 +89,17 @@ pub(super) fn start_with(
         workers.push(worker);
     }
     shared.set_postboxes(postboxes);
-    let warden = Warden::new(shared.clone(), start.datapath.as_ref(), start.conversations)?;
+    let mut warden = Warden::new(shared.clone(), start.datapath.as_ref(), start.conversations)?;
+    let vports = start.datapath.ports()?;
+    let is_new = vports.iter().all(|vport| vport.port_no == 0);
+    if is_new {
+        warden.forget_strangers(&vports);
+    }
     let mut threads = vec![spawn(&shared, "warden", move || {
+        // Ports that are served come first; the others get zones that were not used for long.
+        if !is_new {
+            warden.forget_strangers(&vports);
+        }
         warden.run(&news);
         Ok(())
     })?];
@@ -98,6 +110,7 @@ pub(super) fn start_with(
     Ok(Arc::new(Workers {
         shared,
         control: Mutex::new(start.datapath),
+        meters: Mutex::new(meters),
         placed: Mutex::default(),
         count,
         earlier: start.accounts.drops,
@@ -115,7 +128,7 @@ fn spawn(
     work: impl FnOnce() -> nix::Result<()> + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
     let (shared, thread) = (shared.clone(), name.to_owned());
-    Builder::new().name(name.to_owned()).spawn(move || {
+    sync::spawn(name, move || {
         // A simulation is guarded by itself; what gets here is a defect of the thread.
         let reason = match catch_unwind(AssertUnwindSafe(work)) {
             Ok(Ok(())) => return,
@@ -150,6 +163,7 @@ impl Workers {
         self.shared.send(there.worker, Message::Detach(port));
         // A worker writes what a message brought before it takes the next one.
         self.ask(there.worker, |_| ());
+        lock(&self.meters).detach(self.control().as_mut(), port);
         if let Some(local) = self.shared.snapshot().local_by_port(port) {
             let zone = local.zone();
             if let Err(error) = self.control().clear_limit(Limited::Zone(zone)) {
@@ -157,6 +171,23 @@ impl Workers {
             }
             self.shared.tell_warden(News::Vacated(zone));
         }
+    }
+
+    /// Bounds what one port can bring, by meters of its own.
+    pub(super) fn meter_port(&self, port: PortId, number: u32) {
+        lock(&self.meters).attach(self.control().as_mut(), port, number);
+    }
+
+    /// What the kernel's meters have counted by now.
+    pub(super) fn metered<T>(&self, read: impl FnOnce(&MeterBook) -> T) -> T {
+        let mut meters = lock(&self.meters);
+        meters.refresh(self.control().as_mut());
+        read(&meters)
+    }
+
+    /// All ports of an earlier run are attached.
+    pub(super) fn settle_meters(&self) {
+        lock(&self.meters).adopted(self.control().as_mut());
     }
 
     /// Bounds what one port can take of the table of connections.
@@ -186,9 +217,7 @@ impl Workers {
         }
         let worker = Sweeper::new(self.shared.clone(), lock(&self.control).fork()?);
         let (stop, stopped) = bounded(0);
-        let thread = Builder::new()
-            .name("sweeper".to_owned())
-            .spawn(move || worker.run(&stopped))?;
+        let thread = sync::spawn("sweeper", move || worker.run(&stopped))?;
         *sweeper = Some(RunningSweeper {
             _stop: stop,
             thread,
@@ -208,6 +237,7 @@ impl Workers {
         for worker in 0..self.count {
             self.shared.send(worker, Message::Rebuilt(datapath.fork()?));
         }
+        lock(&self.meters).rebuilt();
         *lock(&self.control) = datapath;
         match swept {
             Some(_) => self.start_sweeper(),
@@ -224,7 +254,7 @@ impl Workers {
         let end = Instant::now() + FAREWELL;
         for thread in threads {
             while !thread.is_finished() && Instant::now() < end {
-                std::thread::sleep(Duration::from_millis(1));
+                sync::sleep(Duration::from_millis(1));
             }
             if thread.is_finished() {
                 let _ = thread.join();

@@ -9,6 +9,7 @@ use weft_topology::Snapshot;
 use weft_topology::id::PortId;
 
 use super::limit::Bucket;
+use super::shared::Settings;
 
 /// A port and its socket.
 pub(super) struct PortSlot {
@@ -24,7 +25,10 @@ pub(super) struct PortSlot {
     pub(super) overflows: u64,
     /// Upcalls that were read.
     pub(super) upcalls: u64,
+    /// Dumps of the kernel's flows that began since the port has a number.
+    pub(super) dumps: u32,
     buckets: Vec<(PuntClass, Bucket)>,
+    log: Bucket,
 }
 
 /// All ports of a worker, by the token that epoll gives back.
@@ -39,12 +43,13 @@ impl PortSlot {
     pub(super) fn new(
         port: PortId,
         source: Box<dyn UpcallSource>,
-        punts_per_second: u32,
+        settings: Settings,
         now: Time,
     ) -> Self {
+        let rate = settings.punts_per_port;
         let buckets = PuntClass::ALL
             .iter()
-            .map(|&class| (class, Bucket::new(punts_per_second, now)))
+            .map(|&class| (class, Bucket::new(rate, rate, now)))
             .collect();
         Self {
             port,
@@ -53,7 +58,9 @@ impl PortSlot {
             watched: false,
             overflows: 0,
             upcalls: 0,
+            dumps: 0,
             buckets,
+            log: Bucket::new(settings.logs_per_port, settings.log_burst, now),
         }
     }
 
@@ -64,12 +71,21 @@ impl PortSlot {
             .find(|(of, _)| *of == class)
             .is_none_or(|(_, bucket)| bucket.take(now))
     }
+
+    /// Whether rules may log one more packet of this port.
+    pub(super) fn may_log(&mut self, now: Time) -> bool {
+        self.log.take(now)
+    }
 }
 
 impl Ports {
-    /// Enters a port; its token.
-    pub(super) fn insert(&mut self, slot: PortSlot) -> u64 {
+    /// Enters a port, with the number that it has in a snapshot; its token.
+    pub(super) fn insert(&mut self, mut slot: PortSlot, snapshot: &Snapshot) -> u64 {
         self.last_token += 1;
+        slot.number = number_of(&slot, snapshot);
+        if let Some(number) = slot.number {
+            self.by_number.insert(number, self.last_token);
+        }
         self.slots.insert(self.last_token, slot);
         self.last_token
     }
@@ -104,11 +120,17 @@ impl Ports {
     pub(super) fn renumber(&mut self, snapshot: &Snapshot) {
         self.by_number.clear();
         for (&token, slot) in &mut self.slots {
-            slot.number = snapshot.local_by_port(slot.port).map(|local| local.number);
+            slot.number = number_of(slot, snapshot);
             if let Some(number) = slot.number {
                 self.by_number.insert(number, token);
             }
         }
+    }
+
+    /// A dump of the kernel's flows begins.
+    pub(super) fn dumped(&mut self) {
+        let numbered = self.slots.values_mut().filter(|slot| slot.number.is_some());
+        numbered.for_each(|slot| slot.dumps = slot.dumps.saturating_add(1));
     }
 
     /// All ports with their tokens.
@@ -128,11 +150,17 @@ impl Ports {
     }
 }
 
+fn number_of(slot: &PortSlot, snapshot: &Snapshot) -> Option<u32> {
+    snapshot.local_by_port(slot.port).map(|local| local.number)
+}
+
 /// Puts a socket's id into the actions that bring packets up.
 pub(super) fn set_pid(actions: &mut [Action], pid: u32) {
     for action in actions {
-        if let Action::Userspace(userspace) = action {
-            userspace.pid = pid;
+        match action {
+            Action::Userspace(userspace) => userspace.pid = pid,
+            Action::Clone(inner) => set_pid(inner, pid),
+            _ => {}
         }
     }
 }

@@ -3,16 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use weft_flow::Ufid;
 use weft_flowsim::{Reason, Step};
 use weft_ovs::Datapath;
 use weft_topology::id::PortId;
-use weft_topology::{Object, ObjectId, Snapshot, Tag};
+use weft_topology::{Change, Object, ObjectId, Snapshot, Tag};
 use weft_wire::control::{Connection, DropInfo, FlowInfo, LearnedInfo, TraceResult, TraceStep};
+use weft_wire::impact::{Impact, ImpactResult};
+use weft_wire::why::WhyResult;
 
 use super::measure::listed;
+use super::meters::MeterBook;
 use super::pool::Workers;
+use super::tally::Counter;
 use super::words::describe;
 use crate::accounts::Accounts;
 use crate::flows::learned::LearnedMac;
@@ -27,6 +32,7 @@ impl Hot for Workers {
     fn attached(&self, port: PortId, number: u32) {
         // The workers hear of it by the snapshot that follows.
         self.limit_zone(port, number);
+        self.meter_port(port, number);
     }
 
     fn detach(&self, port: PortId) {
@@ -38,6 +44,7 @@ impl Hot for Workers {
     }
 
     fn adopt(&self) {
+        self.settle_meters();
         if let Err(error) = self.start_sweeper() {
             tracing::error!(%error, "flows will not be adopted, nor leave when idle");
         }
@@ -84,6 +91,10 @@ impl Hot for Workers {
         Ok(listed(drops))
     }
 
+    fn why(&self, port: PortId) -> Result<WhyResult, HotError> {
+        self.explain(port)
+    }
+
     fn accounts(&self) -> Result<Accounts, HotError> {
         self.note()
     }
@@ -122,6 +133,15 @@ impl Hot for Workers {
             .ok_or(HotError::Stopped { attempt: ATTEMPT })?
     }
 
+    fn impact(
+        &self,
+        changes: &[Change],
+        recent: Duration,
+        each: &mut dyn FnMut(Impact) -> ControlFlow<()>,
+    ) -> Result<ImpactResult, HotError> {
+        self.impact_of(changes, recent, each)
+    }
+
     fn counters(&self) -> BTreeMap<String, u64> {
         let mut all: BTreeMap<String, u64> = self
             .shared
@@ -129,6 +149,9 @@ impl Hot for Workers {
             .named()
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
+        let not_logged = self.metered(MeterBook::not_logged);
+        *all.entry(Counter::RulesNotLogged.name().to_owned())
+            .or_default() += not_logged;
         // What the kernel itself has to say of packets that never came up.
         let info = self.control().info().unwrap_or_default();
         for (name, value) in [

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use weft_flow::Ufid;
 use weft_flowsim::{Outcome, Probe, Scratch, Time};
 use weft_ovs::{Datapath, Error, FlowStats, OpReply, UpcallBuffer, UpcallSource};
@@ -13,12 +13,14 @@ use weft_topology::id::PortId;
 use weft_topology::{ObjectId, Snapshot, Tag};
 
 use super::batch::{Batch, DropsOf, Write};
+use super::history::History;
 use super::inbox::{Inbox, Message};
 use super::park::Parking;
 use super::ports::{PortSlot, Ports};
 use super::shared::{Settings, Shared};
 use super::tally::{Counter, Lost, Tally};
 use crate::flows::table::FlowTable;
+use crate::sync;
 
 /// Upcalls that one port may bring before the next port's turn.
 const QUANTUM: usize = 16;
@@ -44,10 +46,11 @@ pub(super) struct Worker {
     pub(super) parking: Parking,
     pub(super) tally: Tally,
     pub(super) batch: Batch,
+    pub(super) history: History,
     pub(super) scratch: Scratch,
     pub(super) simulate: Simulate,
-    /// Marks of conversations that the warden was told of.
-    pub(super) met: HashSet<u32>,
+    /// What the warden was told of: hashes of conversations with the facts that their verdicts have read.
+    pub(super) met: HashSet<u64>,
     /// Objects that this worker has asked for since the last snapshot.
     pub(super) asked: HashSet<ObjectId>,
     /// Flows deleted since the dump in progress began: the dump may still name them.
@@ -57,7 +60,7 @@ pub(super) struct Worker {
     pub(super) reborn: HashMap<Ufid, Time>,
     /// The number of the dump in progress, or of the last one.
     pub(super) dump: u32,
-    /// When the dump in progress began.
+    /// When the dump in progress began; the worker heard of it later.
     pub(super) dump_began: Option<Time>,
     /// Packets of the drop flows of an earlier run that were counted by then; empty after the first dump.
     pub(super) counted: Arc<HashMap<Ufid, u64>>,
@@ -90,6 +93,7 @@ impl Worker {
             ports: Ports::default(),
             table: FlowTable::default(),
             batch: Batch::default(),
+            history: History::default(),
             scratch: Scratch::new(),
             simulate: weft_flowsim::simulate,
             met: HashSet::new(),
@@ -111,7 +115,7 @@ impl Worker {
         let mut buffer = UpcallBuffer::new();
         let mut ready = [EpollEvent::empty(); TURN];
         loop {
-            let count = match self.epoll.wait(&mut ready, EpollTimeout::NONE) {
+            let count = match sync::wait(&self.epoll, &mut ready) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(errno),
@@ -171,7 +175,7 @@ impl Worker {
             Message::Detach(port) => self.detach(port),
             Message::Publish(snapshot, tags) => self.publish(snapshot, &tags),
             Message::Touch(tags) => self.judge_again(tags.iter()),
-            Message::DumpBegins => self.dump_begins(),
+            Message::DumpBegins(began) => self.dump_begins(began),
             Message::Dumped(flows) => self.dumped(flows),
             Message::DumpEnds => self.dump_ends(),
             Message::Rebuilt(datapath) => self.rebuilt(datapath),
@@ -184,6 +188,9 @@ impl Worker {
         self.snapshot = snapshot;
         self.asked.clear();
         self.renumber();
+        let here = &self.snapshot;
+        self.history
+            .retain(|port| here.local_by_port(port).is_some());
         self.judge_again(tags.iter());
         self.judge_parked();
         self.flush();
@@ -191,25 +198,18 @@ impl Worker {
     }
 
     fn attach(&mut self, port: PortId, source: Box<dyn UpcallSource>) {
-        let slot = PortSlot::new(port, source, self.settings.punts_per_port, self.now());
-        self.ports.insert(slot);
-        self.renumber();
+        let slot = PortSlot::new(port, source, self.settings, self.now());
+        let token = self.ports.insert(slot, &self.snapshot);
+        if let Some(slot) = self.ports.get_mut(token) {
+            watch(&self.epoll, token, slot);
+        }
     }
 
     /// Takes the ports' numbers from the snapshot, and starts to read those that have one now.
     fn renumber(&mut self) {
         self.ports.renumber(&self.snapshot);
         for (token, slot) in self.ports.iter_mut() {
-            if slot.watched || slot.number.is_none() {
-                continue;
-            }
-            let event = EpollEvent::new(EpollFlags::EPOLLIN, token);
-            match self.epoll.add(&*slot.source, event) {
-                Ok(()) => slot.watched = true,
-                Err(errno) => {
-                    tracing::error!(port = %slot.port, %errno, "cannot wait for a port's upcalls");
-                }
-            }
+            watch(&self.epoll, token, slot);
         }
     }
 
@@ -227,13 +227,16 @@ impl Worker {
     }
 
     fn detach(&mut self, port: PortId) {
-        let Some(slot) = self.ports.remove(port) else {
-            return;
-        };
-        if let Some(number) = slot.number {
+        let number = self.ports.iter().find(|slot| slot.port == port);
+        // What its flows have dropped since they were last looked at is its own, so they go before it does.
+        if let Some(number) = number.and_then(|slot| slot.number) {
             for ufid in self.table.of_port(number) {
                 self.delete_flow(ufid);
             }
+            self.flush();
+        }
+        if self.ports.remove(port).is_none() {
+            return;
         }
         self.tally.port_gone(port);
         // Its socket leaves epoll as it is closed.
@@ -337,6 +340,9 @@ impl Worker {
         if let Some((port, reason)) = drops {
             let packets = last.packets.saturating_sub(seen.packets);
             self.tally.dropped(port, reason, packets);
+            if let Some(port) = port.filter(|_| packets > 0) {
+                self.history.more(port, reason, packets);
+            }
         }
     }
 
@@ -349,9 +355,8 @@ impl Worker {
             self.deleted.insert(ufid);
         }
         let drops = gone
-            .reason
-            .is_drop()
-            .then(|| (self.port_of(gone.in_port), gone.reason));
+            .drops
+            .map(|reason| (self.port_of(gone.in_port), reason));
         self.batch.push(Write::Delete {
             ufid,
             seen: gone.stats,
@@ -371,5 +376,18 @@ impl Worker {
 
     pub(super) fn now(&self) -> Time {
         self.shared.now()
+    }
+}
+
+/// Starts to read a port that has a number now.
+fn watch(epoll: &Epoll, token: u64, slot: &mut PortSlot) {
+    if slot.watched || slot.number.is_none() {
+        return;
+    }
+    match epoll.add(&*slot.source, EpollEvent::new(EpollFlags::EPOLLIN, token)) {
+        Ok(()) => slot.watched = true,
+        Err(errno) => {
+            tracing::error!(port = %slot.port, %errno, "cannot wait for a port's upcalls");
+        }
     }
 }

@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
-use crossbeam_channel::Sender;
 use tokio::sync::mpsc::UnboundedSender;
 use weft_flowsim::Time;
 use weft_observe::metrics::{Distribution, Histogram};
@@ -18,6 +16,7 @@ use super::tally::Counters;
 use crate::flows::learned::MacTable;
 use crate::hot::{Event, Limits};
 use crate::measures::UPCALL_BOUNDS;
+use crate::sync::{ArcSwap, Mutex, MutexGuard, Sender};
 
 /// Receive buffer of a port's upcall socket, in bytes: some hundred full frames, or some thousand
 /// small ones.
@@ -30,8 +29,13 @@ pub(super) struct Settings {
     pub(super) flows_per_port: usize,
     /// Packets a second, and in a burst, of each class of punt that one port may bring.
     pub(super) punts_per_port: u32,
+    /// Packets of one port that rules log: a second, and in a burst.
+    pub(super) logs_per_port: u32,
+    pub(super) log_burst: u32,
     /// Every field in every mask.
     pub(super) exact_flows: bool,
+    /// Whether flows are simulated again in the background.
+    pub(super) audit: bool,
 }
 
 /// What the workers share.
@@ -68,11 +72,14 @@ pub(super) fn monotonic_clock() -> Clock {
 }
 
 impl Settings {
-    pub(super) fn new(limits: Limits, exact_flows: bool) -> Self {
+    pub(super) fn new(limits: Limits, exact_flows: bool, audit: bool) -> Self {
         Self {
             flows_per_port: usize::try_from(limits.flows_per_port).unwrap_or(usize::MAX),
             punts_per_port: limits.punts_per_port,
+            logs_per_port: limits.logs_per_port,
+            log_burst: limits.log_burst,
             exact_flows,
+            audit,
         }
     }
 }
@@ -134,7 +141,8 @@ impl Shared {
         self.snapshot.store(snapshot.clone());
         let workers = self.postboxes().count();
         self.epochs().pending.push_back((snapshot.epoch(), workers));
-        self.tell_warden(News::Published(snapshot.epoch(), may_deny(tags)));
+        let changed = may_deny(tags).then(|| tags.clone());
+        self.tell_warden(News::Published(snapshot.epoch(), changed));
         self.tell_all(|| Message::Publish(snapshot.clone(), tags.clone()));
     }
 
@@ -172,6 +180,7 @@ impl Shared {
         if !tags.is_empty() {
             let tags: Arc<[Tag]> = tags.into();
             self.tell_all(|| Message::Touch(tags.clone()));
+            self.learned.announced(tags.len());
         }
     }
 
@@ -222,7 +231,7 @@ impl Shared {
         self.postboxes().for_each(|postbox| postbox.send(message()));
     }
 
-    fn epochs(&self) -> std::sync::MutexGuard<'_, Epochs> {
+    fn epochs(&self) -> MutexGuard<'_, Epochs> {
         self.epochs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

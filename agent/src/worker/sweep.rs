@@ -6,12 +6,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use weft_flowsim::{Effect, Probe, Scratch, Time, simulate};
 use weft_ovs::{Datapath, DumpedFlow, Error, FlowName, FlowUsage, Op};
+use weft_topology::Tag;
 
 use super::inbox::{Dumped, Message};
 use super::shared::Shared;
+use crate::flows::learned::Learnt;
+use crate::sync::{Receiver, RecvTimeoutError};
 
 /// Time between two dumps.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -114,6 +116,7 @@ impl Sweeper {
             scratch.recycle(outcome);
         })?;
         seen.sort_by(|(one, _), (other, _)| other.cmp(one));
+        let mut learnt = Vec::new();
         for (idle, effect) in seen {
             if let Effect::Learn {
                 bridge,
@@ -123,14 +126,20 @@ impl Sweeper {
             } = effect
             {
                 let idle = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
-                learned.learn(bridge, vlan, mac, port, Time(now.0.saturating_sub(idle)));
+                let used = Time(now.0.saturating_sub(idle));
+                if learned.learn(bridge, vlan, mac, port, used) == Learnt::Changed {
+                    learnt.push(Tag::Mac(bridge, vlan, mac));
+                }
             }
         }
+        // Packets have come up meanwhile, and their flows may have been made without it.
+        self.shared.touch(learnt);
         Ok(())
     }
 
     pub(super) fn sweep(&mut self) -> Result<(), Error> {
-        self.shared.tell_all(|| Message::DumpBegins);
+        let now = self.shared.now();
+        self.shared.tell_all(|| Message::DumpBegins(now));
         let mut found = Found {
             shared: &self.shared,
             owners: self.shared.owners(),

@@ -9,7 +9,7 @@ use weft_observe::metrics::{Family, Kind};
 use weft_topology::id::PortId;
 
 /// So many pairs of port and reason are kept apart.
-const MOST_DROPS: usize = 4_096;
+pub(super) const MOST_DROPS: usize = 4_096;
 
 /// Why a packet got lost in the agent itself, beside the reasons of a simulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +42,23 @@ impl Lost {
             Lost::BadUpcall => "bad-upcall",
             Lost::NotExecuted => "not-executed",
             Lost::EarlierRun => "earlier-run",
+        }
+    }
+
+    /// The same in words.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Lost::PuntLimit => {
+                "more for a local service than limits.punts_per_port lets a port bring"
+            }
+            Lost::ParkedTooLong => "the topology service did not say in time what decides about it",
+            Lost::ParkingFull => {
+                "no room to keep it until the topology service says what decides about it"
+            }
+            Lost::SimulationFailed => "a defect of the agent: its log says more",
+            Lost::BadUpcall => "the kernel brought it up in a form that the agent does not know",
+            Lost::NotExecuted => "the kernel did not send it on",
+            Lost::EarlierRun => "dropped before the agent was started, for a reason that is gone",
         }
     }
 }
@@ -101,12 +118,26 @@ counters! {
     FlowsRefused => "flows_refused",
     /// Flows that vanished from the kernel without this program's doing.
     FlowsVanished => "flows_vanished",
+    /// Flows of the kernel that were simulated again in the background.
+    AuditChecked => "audit_checked",
+    /// Flows of the kernel that did not do what the simulation says: somebody changed them, or this program has a defect.
+    AuditDisagreed => "audit_disagreed",
+    /// Flows that disagreed and were put right or deleted, as the kernel then confirmed.
+    AuditRepaired => "audit_repaired",
+    /// Flows on this program's ports that it had not put; kept if they are right, else deleted.
+    AuditUnknown => "audit_unknown",
     /// Flows judged again.
     Rechecks => "rechecks",
     /// Packets kept until objects arrive.
     Parked => "parked",
     /// MACs not learned because their port has too many.
     MacsRefused => "macs_refused",
+    /// Packets whose copies rules logged.
+    RulesLogged => "rules_logged",
+    /// Packets that rules did not log, because their port had brought too many.
+    RulesNotLogged => "rules_not_logged",
+    /// Connections judged again because a change may concern them.
+    ConnectionsJudged => "connections_judged",
     /// Connections cut because a change denies what let them begin.
     ConnectionsCut => "connections_cut",
     /// Connections that were not judged after a change, because whose they are is not known.
@@ -141,9 +172,12 @@ impl Counters {
         }
     }
 
-    /// The counters as metrics.
-    pub(super) fn measured(&self) -> Vec<(&'static Family, u64)> {
-        let values = self.0.iter().map(|value| value.load(Ordering::Relaxed));
+    /// The counters as metrics, to one of which something is added that is counted elsewhere.
+    pub(super) fn measured(&self, to: Counter, more: u64) -> Vec<(&'static Family, u64)> {
+        let values = Counter::ALL.iter().zip(&self.0).map(|(&counter, value)| {
+            let value = value.load(Ordering::Relaxed);
+            if counter == to { value + more } else { value }
+        });
         FAMILIES.iter().zip(values).collect()
     }
 }

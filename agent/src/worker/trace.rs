@@ -1,11 +1,14 @@
 //! A frame's walk, as the next upcall would be, through all its passes. It changes nothing.
 //!
-//! Where the kernel would look the packet up in a connection table, the table's answer is what was asked for, or
-//! what the frame looks like: the beginning of a connection, or the answer that SYN and ACK together are.
+//! Where the kernel would look the packet up in a connection table, the table's answer is what was asked for; else what
+//! the table says now, which is asked. Of a fragment it has nothing to say before the others are there: then it is what
+//! the frame looks like, the beginning of a connection, or the answer that SYN and ACK together are.
 
+use weft_flow::present::ct_state;
 use weft_flow::text::{Actions, Flow};
 use weft_flow::{Action, Field, FlowKey};
-use weft_flowsim::{Effect, Install, Outcome, Pass, Probe, Scratch, serve, simulate};
+use weft_flowsim::{Conversation, Effect, Install, Outcome, Pass, Probe, Scratch, serve, simulate};
+use weft_ovs::conntrack::Word;
 use weft_ovs::extract::extract;
 use weft_topology::Snapshot;
 use weft_topology::id::PortId;
@@ -19,6 +22,18 @@ use crate::hot::HotError;
 
 /// A packet comes again so often at most.
 const MOST_PASSES: usize = 4;
+/// Bytes of an Ethernet header with a tag.
+const VLAN_HEADERS: usize = 18;
+/// What the kernel has in the key of every packet beside its headers: 0 before a connection table has said something.
+const METADATA: [Field; 7] = [
+    Field::DpHash,
+    Field::SkbPriority,
+    Field::SkbMark,
+    Field::CtState,
+    Field::CtZone,
+    Field::CtMark,
+    Field::CtLabels,
+];
 
 impl Worker {
     /// Walks a frame that comes in by a port.
@@ -40,7 +55,11 @@ impl Worker {
         })?;
         key.set(Field::InPort, u128::from(local.number))
             .set(Field::RecircId, 0);
-        let assumed = connection.map_or(guess(&key), Answer::from);
+        for field in METADATA {
+            key.set(field, 0);
+        }
+        // As the next pass has it: a tag that was taken off is off.
+        let mut whole = frame.to_vec();
         let (mut steps, mut passes) = (Vec::new(), Vec::new());
         let last = loop {
             let outcome = self.walk(&key, frame, &mut steps);
@@ -49,11 +68,33 @@ impl Worker {
             let last = outcome.1.as_ref().unwrap_or(&outcome.0);
             let next = pass_of(last).filter(|_| passes.len() < MOST_PASSES);
             let Some(next) = next else { break outcome };
-            steps.push(aside(format!(
-                "comes again, {} (assumed; say --connection for another answer)",
-                said(assumed, next)
-            )));
-            advance(&mut key, last, next, assumed);
+            if last.actions.first() == Some(&Action::PopVlan) && whole.len() > VLAN_HEADERS {
+                whole.drain(12..16);
+            }
+            let word = match connection {
+                Some(_) => None,
+                None => self.word(next.zone, &whole),
+            };
+            let answer = match (connection, word) {
+                (Some(connection), _) => Answer::from(connection),
+                (None, Some(word)) => Answer::from(word),
+                (None, None) => guess(&key),
+            };
+            let how = match word {
+                Some(_) => "as it is now",
+                None => "assumed; say --connection for another answer",
+            };
+            let said = said(answer, next);
+            steps.push(aside(format!("comes again, {said} ({how})")));
+            advance(&mut key, last, next, answer);
+            if let Some(word) = word {
+                key.set(Field::CtState, word.state.into());
+                key.set(Field::CtMark, word.mark.into());
+            } else if answer == Answer::Established {
+                // As the flow that let it in has written.
+                let mark = Conversation::of_key(port, &key).mark();
+                key.set(Field::CtMark, mark.into());
+            }
         };
         let (outcome, served) = &last;
         let last = served.as_ref().unwrap_or(outcome);
@@ -67,6 +108,16 @@ impl Worker {
             recirculations: u32::try_from(passes.len() - 1).unwrap_or(u32::MAX),
             passes,
         })
+    }
+
+    /// What a zone says of a frame now; none if it cannot be asked.
+    fn word(&self, zone: u16, frame: &[u8]) -> Option<Word> {
+        let asked = self
+            .datapath
+            .conntrack()
+            .and_then(|mut table| Word::of(table.as_mut(), zone, frame));
+        let failed = |error| tracing::debug!(zone, %error, "a trace cannot ask for a connection");
+        asked.map_err(failed).ok().flatten()
     }
 
     /// One pass: the verdict, and that of the local service that takes the packet.
@@ -123,6 +174,19 @@ impl From<Connection> for Answer {
             Connection::Reply => Answer::Reply,
             Connection::Related => Answer::Related,
             Connection::Invalid => Answer::Invalid,
+        }
+    }
+}
+
+impl From<Word> for Answer {
+    fn from(word: Word) -> Self {
+        let is = |bit| word.state & bit != 0;
+        match () {
+            () if is(ct_state::INVALID) => Answer::Invalid,
+            () if is(ct_state::RELATED) => Answer::Related,
+            () if is(ct_state::REPLY) => Answer::Reply,
+            () if is(ct_state::ESTABLISHED) => Answer::Established,
+            () => Answer::New,
         }
     }
 }

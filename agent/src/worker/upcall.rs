@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use weft_flow::{Field, FlowKey, Ufid};
-use weft_flowsim::{Install, Outcome, PuntClass};
+use weft_flow::{Action, Field, FlowKey, Ufid};
+use weft_flowsim::{Install, Logged, Outcome, PuntClass};
 use weft_ovs::{FlowStats, Upcall, UpcallKind};
 use weft_topology::ObjectId;
 use weft_topology::id::PortId;
 
 use super::batch::Write;
+use super::history::{Way, Why, tell};
 use super::judge::Act;
 use super::park::{Full, ParkedPacket};
 use super::ports::set_pid;
@@ -39,6 +40,10 @@ impl Worker {
         match upcall.kind {
             UpcallKind::Miss => self.tally.count(Counter::Misses),
             UpcallKind::Action => {
+                if let Some(logged) = Logged::of_userdata(upcall.userdata) {
+                    self.log_rules(port, upcall, logged);
+                    return;
+                }
                 self.tally.count(Counter::Punts);
                 // The class that the flow named may be another by now: the packet is judged again.
                 if PuntClass::from_userdata(upcall.userdata).is_none() {
@@ -48,7 +53,7 @@ impl Worker {
             }
         }
         let Some(outcome) = self.judge(Act::Simulate, packet.key, packet.bytes) else {
-            self.tally.lost(Some(port), Lost::SimulationFailed);
+            self.lose(port, packet.key, Lost::SimulationFailed);
             return;
         };
         if !outcome.missing.is_empty() {
@@ -57,7 +62,7 @@ impl Worker {
             return;
         }
         self.unwritten.push(read);
-        self.settle(port, pid, packet, outcome);
+        self.settle(port, pid, packet, outcome, upcall.kind);
     }
 
     /// Judges the packets that waited, now that there is another snapshot.
@@ -70,11 +75,11 @@ impl Worker {
                 .filter(|slot| slot.port == port)
                 .map(|slot| slot.source.pid())
             else {
-                self.tally.lost(Some(port), Lost::ParkedTooLong);
+                self.lose(port, &parked.key, Lost::ParkedTooLong);
                 continue;
             };
             let Some(outcome) = self.judge(Act::Simulate, &parked.key, &parked.packet) else {
-                self.tally.lost(Some(port), Lost::SimulationFailed);
+                self.lose(port, &parked.key, Lost::SimulationFailed);
                 continue;
             };
             if !outcome.missing.is_empty() {
@@ -88,7 +93,7 @@ impl Worker {
                 bytes: &parked.packet,
                 back: (parked.mru, parked.hash),
             };
-            self.settle(port, pid, packet, outcome);
+            self.settle(port, pid, packet, outcome, UpcallKind::Miss);
         }
     }
 
@@ -99,7 +104,7 @@ impl Worker {
             Err(Full::Budget) => self.tally.lost(Some(port), Lost::ParkingFull),
             Err(Full::Oldest(oldest)) => {
                 self.tally.count(Counter::Parked);
-                self.tally.lost(Some(oldest.port), Lost::ParkedTooLong);
+                self.lose(oldest.port, &oldest.key, Lost::ParkedTooLong);
             }
         }
         self.ask_for(&outcome.missing);
@@ -119,14 +124,29 @@ impl Worker {
 
     /// Carries out a verdict: effects, then the flow, then the packet, so that the packets behind it
     /// meet the flow.
-    fn settle(&mut self, port: PortId, pid: u32, packet: Packet<'_>, outcome: Outcome) {
+    fn settle(
+        &mut self,
+        port: PortId,
+        pid: u32,
+        packet: Packet<'_>,
+        outcome: Outcome,
+        came: UpcallKind,
+    ) {
         self.carry_out(&outcome, packet.key_attrs);
         if outcome.install == Install::Flow {
             self.install(pid, packet.key, &outcome);
         }
         self.foresee(pid, packet.key, &outcome);
         match outcome.punt() {
-            Some(class) => self.serve(port, pid, packet, class),
+            Some(class) => {
+                // One that a flow brought up was copied for the log by that flow; one that is sent on is copied then.
+                if came == UpcallKind::Miss
+                    && let Some(copy) = Logged::copy_in(&outcome.actions)
+                {
+                    self.execute(pid, packet, std::slice::from_ref(copy));
+                }
+                self.serve(port, pid, packet, class);
+            }
             None => self.send(port, pid, packet, &outcome),
         }
         self.scratch.recycle(outcome);
@@ -138,7 +158,7 @@ impl Worker {
         let number = packet.key.u32(Field::InPort);
         let slot = number.and_then(|number| self.ports.by_number_mut(number));
         if slot.is_some_and(|slot| !slot.may_punt(class, now)) {
-            self.tally.lost(Some(port), Lost::PuntLimit);
+            self.lose(port, packet.key, Lost::PuntLimit);
             return;
         }
         let Some(outcome) = self.judge(Act::Serve, packet.key, packet.bytes) else {
@@ -150,21 +170,31 @@ impl Worker {
         self.scratch.recycle(outcome);
     }
 
-    /// Sends the packet where its verdict wants it, or counts why it goes nowhere.
+    /// Sends the packet where its verdict wants it, and counts it if that is nowhere.
     fn send(&mut self, port: PortId, pid: u32, packet: Packet<'_>, outcome: &Outcome) {
-        if outcome.actions.is_empty() {
-            if outcome.reason.is_drop() {
-                self.tally.dropped(Some(port), outcome.reason, 1);
-            }
-            return;
+        if outcome.drops() {
+            self.tally.dropped(Some(port), outcome.reason, 1);
         }
-        self.batch.execute(
-            packet.bytes,
-            packet.key_attrs,
-            &outcome.actions,
-            packet.back,
-        );
+        let now = self.now();
+        let verdict = (outcome.drops().then_some(outcome.reason), &outcome.held[..]);
+        tell(&mut self.history, port, packet.key, verdict, 1, now);
+        if !outcome.actions.is_empty() {
+            self.execute(pid, packet, &outcome.actions);
+        }
+    }
+
+    fn execute(&mut self, pid: u32, packet: Packet<'_>, actions: &[Action]) {
+        self.batch
+            .execute(packet.bytes, packet.key_attrs, actions, packet.back);
         self.batch.set_pid_of_last(pid);
+    }
+
+    /// The agent itself loses a packet of a port.
+    fn lose(&mut self, port: PortId, key: &FlowKey, lost: Lost) {
+        self.tally.lost(Some(port), lost);
+        let now = self.now();
+        let why = (Why::Lost(lost), None);
+        self.history.note((port, Way::From), key, why, 1, now);
     }
 
     /// Puts the flow of a verdict, unless it is on its way already (its first packets came up together).
@@ -190,6 +220,7 @@ impl Worker {
             verdict: Verdict {
                 actions: &outcome.actions,
                 tags: &outcome.tags,
+                held: &outcome.held,
                 reason: outcome.reason,
                 valid_until: outcome.valid_until,
             },
@@ -198,7 +229,7 @@ impl Worker {
         };
         self.table.insert(ufid, new);
         if let Some(conversation) = outcome.conversation {
-            self.meet_conversation(conversation);
+            self.meet_conversation(conversation, &outcome.tags);
         }
         set_pid(self.table.actions_mut(ufid).unwrap_or_default(), pid);
         if self.deleted.remove(&ufid) {

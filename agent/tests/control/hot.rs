@@ -14,6 +14,7 @@ use weft_ovs::{Datapath, DatapathInfo, Writes};
 use weft_topology::id::PortId;
 use weft_topology::{Epoch, Snapshot, Tag};
 use weft_wire::control::{Connection, DropInfo, FlowInfo, LearnedInfo, TraceResult};
+use weft_wire::why::WhyResult;
 
 /// What it was told, and what it does about it.
 #[derive(Default)]
@@ -146,6 +147,16 @@ impl Hot for Noting {
         })
     }
 
+    fn why(&self, port: PortId) -> Result<WhyResult, HotError> {
+        Ok(WhyResult {
+            port,
+            is_here: false,
+            interface: None,
+            problem: Some("a test's".to_owned()),
+            drops: Vec::new(),
+        })
+    }
+
     fn learned(&self) -> Result<Vec<LearnedInfo>, HotError> {
         Ok(Vec::new())
     }
@@ -160,6 +171,15 @@ impl Hot for Noting {
             attempt: "trace",
             port,
         })
+    }
+
+    fn impact(
+        &self,
+        _: &[weft_topology::Change],
+        _: std::time::Duration,
+        _: &mut dyn FnMut(weft_wire::impact::Impact) -> ControlFlow<()>,
+    ) -> Result<weft_wire::impact::ImpactResult, HotError> {
+        Ok(weft_wire::impact::ImpactResult::default())
     }
 
     fn counters(&self) -> BTreeMap<String, u64> {

@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::json;
+use weft_topology::Object;
 
 use crate::cloud::Cloud;
 use crate::machine::Host;
@@ -92,6 +93,30 @@ fn a_store_from_a_backup_is_asked_again_what_it_has_forgotten() {
     });
     until("everything to be in force", || cloud.is_in_force());
     assert_eq!(host.vports(), ["tap1", "tap2"]);
+}
+
+#[test]
+fn what_is_in_force_is_on_disk() {
+    let cloud = Cloud::start();
+    let bridge = cloud.bridge();
+    let port = cloud.port(&bridge);
+    let mut host = Host::new(&cloud.url());
+    host.follows(true);
+    host.add_tap("tap1");
+    host.plug(&port, "tap1").unwrap();
+    let path = host.state_dir().join("snapshot.json");
+    for round in 0..30 {
+        let name = format!("blue-{round}");
+        let at = format!("/bridges/{bridge}");
+        let body = json!({"id": bridge, "name": name});
+        let (status, text) = cloud.call(reqwest::Method::PUT, &at, body);
+        assert!((200..300).contains(&status), "{status} {text}");
+        until("the name to be in force", || cloud.is_in_force());
+        let stored = weft_agent::snapshot::load(&path).unwrap();
+        let mut objects = stored.objects.iter();
+        let is_there = objects.any(|of| matches!(of, Object::Bridge(of) if of.name == name));
+        assert!(is_there, "{name} is in force, and a restart would undo it");
+    }
 }
 
 #[test]

@@ -83,8 +83,12 @@ impl Sink {
                 flows_per_port: QUOTA,
                 connections_per_zone: 1,
                 punts_per_port: 1,
+                fragments_per_port: 100,
+                logs_per_port: 1,
+                log_burst: 2,
             },
             exact_flows: true,
+            audit: true,
             accounts: Accounts::default(),
             conversations: None,
             events: sender,
@@ -295,7 +299,7 @@ impl Datapath for Drain {
 }
 
 impl Meters for Drain {
-    fn set_meter(&mut self, id: u32, meter: Meter) -> Result<(), Error> {
+    fn set_meter(&mut self, id: u32, meter: Meter) -> Result<Option<MeterStats>, Error> {
         self.inner.set_meter(id, meter)
     }
 

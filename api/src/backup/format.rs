@@ -114,6 +114,16 @@ pub(crate) fn read(text: &[u8]) -> Result<Backup, BackupError> {
     Ok(Backup { header, documents })
 }
 
+/// Lines with the sum over them.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn with_sum(lines: &[u8]) -> Vec<u8> {
+    let mut text = lines.to_vec();
+    text.push(b'\n');
+    let sha256 = hex(&text);
+    text.extend(line(&Trailer { sha256 }));
+    text
+}
+
 fn line(value: &impl serde::Serialize) -> Vec<u8> {
     let mut line = serde_json::json!(value).to_string().into_bytes();
     line.push(b'\n');

@@ -13,5 +13,7 @@ mod restore;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use format::with_sum;
 pub(crate) use format::{BackupError, read, write};
 pub(crate) use restore::{Plan, plan};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use weft_observe::logs;
 
-use super::{AuthMode, Config, Established, StoreKind};
+use super::{AuthMode, Config, StoreKind};
 
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
@@ -147,9 +147,6 @@ pub(super) fn values(config: &Config) -> Result<(), ConfigError> {
     }
     if config.store.kind == StoreKind::Etcd {
         return not_yet("store.kind = \"etcd\"", "\"embedded\"");
-    }
-    if config.policy.established == Established::Keep {
-        return not_yet("policy.established = \"keep\"", "\"sever\"");
     }
     let listen = config.listen;
     if !listen.ip().is_loopback() {

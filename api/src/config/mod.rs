@@ -83,8 +83,8 @@ pub enum AuthMode {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct PolicyConfig {
-    /// What removing a rule does to connections that it admitted: `sever` cuts them. `keep`, which lets them go on,
-    /// is not in this version and is refused.
+    /// What removing a rule does to connections that it admitted: `sever` cuts them, `keep` lets them go on until they
+    /// end. Hosts learn it when they connect again, so after a restart of the service at once.
     pub established: Established,
 }
 
@@ -98,6 +98,15 @@ pub enum Established {
     Sever,
     /// They go on.
     Keep,
+}
+
+impl From<Established> for weft_topology::policy::Established {
+    fn from(of: Established) -> Self {
+        match of {
+            Established::Sever => Self::Sever,
+            Established::Keep => Self::Keep,
+        }
+    }
 }
 
 impl Default for Config {
@@ -197,7 +206,8 @@ mod tests {
     #[test]
     fn a_wrong_value_is_refused_where_it_stands() {
         assert!(refusal("[policy]\nestablished = \"maybe\"").contains("sever"));
-        assert!(refusal("[policy]\nestablished = \"keep\"").contains("it has \"sever\""));
+        let keep = Config::parse("[policy]\nestablished = \"keep\"").unwrap();
+        assert_eq!(keep.policy.established, Established::Keep);
         assert!(refusal("listen = \"localhost\"").contains("such as \"127.0.0.1:8181\""));
         assert!(refusal("\nlisten = [").contains("line 2"));
         assert!(refusal("store = \"x\"").contains("[store]"));

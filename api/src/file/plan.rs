@@ -20,6 +20,8 @@ use crate::service::Planned;
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) planned: Planned,
+    /// What changes with all that follows from it, then the objects that it names anew.
+    pub(crate) whole: Vec<Change>,
     /// `applied` is false in it.
     pub(crate) answer: Applied,
 }
@@ -74,6 +76,11 @@ pub(crate) fn plan(model: &Model, file: &TopologyFile, present: Present) -> Resu
         _ => Vec::new(),
     };
     let warnings = warnings(model, &wanted);
+    let named = applied
+        .topology
+        .newly_named(&model.topology, &applied.changes);
+    let named = named.into_iter().map(Change::Put);
+    let whole = applied.changes.iter().cloned().chain(named).collect();
     Ok(Plan {
         answer: Applied {
             revision: model.revision,
@@ -81,7 +88,9 @@ pub(crate) fn plan(model: &Model, file: &TopologyFile, present: Present) -> Resu
             applied: false,
             differences,
             warnings,
+            changes: None,
         },
+        whole,
         planned: Planned { changes, documents },
     })
 }

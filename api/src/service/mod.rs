@@ -16,7 +16,7 @@ pub(crate) mod streams;
 mod write;
 
 pub(crate) use write::Planned;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use write::transaction;
 
 use std::sync::{Arc, OnceLock};
@@ -24,6 +24,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{Mutex, watch};
 use weft_observe::logs::Logs;
 use weft_store::{Listing, Store, StoreError};
+use weft_topology::policy::Established;
 
 use crate::metrics::Counts;
 use crate::model::Model;
@@ -42,6 +43,8 @@ pub(crate) struct Service {
     /// For metrics.
     pub(crate) counts: Counts,
     logs: OnceLock<Arc<Logs>>,
+    /// What agents are told of connections that a removed rule admitted.
+    established: OnceLock<Established>,
 }
 
 /// Why the service cannot begin.
@@ -69,6 +72,7 @@ impl Service {
             stopping: watch::Sender::new(false),
             counts: Counts::new(),
             logs: OnceLock::new(),
+            established: OnceLock::new(),
             store,
         }))
     }
@@ -106,6 +110,16 @@ impl Service {
     /// Names the process's log; the first one counts.
     pub(crate) fn set_logs(&self, logs: Arc<Logs>) {
         let _ = self.logs.set(logs);
+    }
+
+    /// What removing a rule does to connections that it admitted.
+    pub(crate) fn established(&self) -> Established {
+        self.established.get().copied().unwrap_or_default()
+    }
+
+    /// Sets that, before anybody is served; the first one counts.
+    pub(crate) fn set_established(&self, established: Established) {
+        let _ = self.established.set(established);
     }
 
     /// The name of the store.

@@ -26,12 +26,15 @@ pub(super) async fn apply(State(app): State<App>, call: Call) -> Result<Response
         file::plan(model, &request.file, &present)
     };
     let Some(wanted) = &request.plan else {
-        let Plan { answer, .. } = plan(&app.current())?;
-        return Ok(super::answer(&answer));
+        let Plan { answer, whole, .. } = plan(&app.current())?;
+        let changes = request.whole.then_some(whole);
+        return Ok(super::answer(&Applied { changes, ..answer }));
     };
     let (answer, revision) = app
         .write_planned(|model| {
-            let Plan { planned, answer } = plan(model)?;
+            let Plan {
+                planned, answer, ..
+            } = plan(model)?;
             if answer.plan != *wanted {
                 return Err(ApiError::Conflict(MOVED.to_owned()));
             }

@@ -51,5 +51,6 @@ pub(super) async fn register(State(app): State<App>, call: Call) -> Result<Respo
     Ok(super::answer(&Registered {
         protocol: PROTOCOL,
         store: app.store_id().to_owned(),
+        established: app.established(),
     }))
 }

@@ -85,6 +85,7 @@ impl Bench {
                 api_silence_seconds: Some(1),
                 revision: 1,
                 revision_in_force: 1,
+                established: weft_topology::policy::Established::Sever,
                 bindings_active: 1,
                 bindings_pending: 0,
                 flows: 0,

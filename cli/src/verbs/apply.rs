@@ -65,8 +65,29 @@ fn look(path: &Path, api: &Api) -> Result<(TopologyFile, Applied), Error> {
 }
 
 fn ask(api: &Api, file: TopologyFile, plan: Option<String>) -> Result<Applied, Error> {
-    let request = serde_json::json!(ApplyRequest { file, plan });
+    post(
+        api,
+        &ApplyRequest {
+            file,
+            plan,
+            whole: false,
+        },
+    )
+}
+
+fn post(api: &Api, request: &ApplyRequest) -> Result<Applied, Error> {
+    let request = serde_json::json!(request);
     api.post_weft("/apply", request.to_string().as_bytes())
+}
+
+/// What a file would change, with the changed objects themselves; nothing is changed.
+pub(super) fn supposed(path: &Path, api: &Api) -> Result<Applied, Error> {
+    let request = ApplyRequest {
+        file: read(path)?,
+        plan: None,
+        whole: true,
+    };
+    post(api, &request)
 }
 
 fn read(path: &Path) -> Result<TopologyFile, Error> {

@@ -89,7 +89,7 @@ pub fn run(options: &Options, agent: &Agent, form: Form) -> Result<(), Error> {
 }
 
 /// A port's id, or that of the port which an interface of this host carries.
-fn port_of(text: &str, agent: &Agent) -> Result<PortId, Error> {
+pub(super) fn port_of(text: &str, agent: &Agent) -> Result<PortId, Error> {
     if let Ok(port) = text.parse() {
         return Ok(port);
     }

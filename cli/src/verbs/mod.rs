@@ -6,6 +6,7 @@ pub mod capture;
 pub mod completion;
 pub mod doctor;
 pub mod export;
+pub mod impact;
 pub mod log_level;
 pub mod show;
 pub mod show_filters;
@@ -13,6 +14,7 @@ pub mod status;
 pub mod sync;
 pub mod top;
 pub mod trace;
+pub mod why;
 
 use crate::agent::Agent;
 use crate::api::Api;
@@ -50,8 +52,10 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             connection,
             ..
         } => trace::run(trace::From::new(port, connection), &words, &agent, form),
+        Verb::Why { port, follow } => why::run(&port, follow, &agent, &api, form),
         Verb::Sync { timeout } => sync::run(timeout, &api, form),
         Verb::Apply { file, yes, dry_run } => apply::apply(&file, yes, dry_run, &api, form),
+        Verb::Impact { file, seconds } => impact::run(&file, seconds, &agent, &api, form),
         Verb::Diff { file } => apply::diff(&file, &api, form),
         Verb::Export {
             file,

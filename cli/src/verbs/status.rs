@@ -1,5 +1,6 @@
 //! `weft status`: the state of this host's agent.
 
+use weft_topology::policy::Established;
 use weft_wire::control::{Status, Verb};
 
 use crate::agent::Agent;
@@ -32,6 +33,13 @@ pub fn run(agent: &Agent, form: Form) -> Result<(), Error> {
         (
             "revision",
             format!("{}, in force {}", status.revision, status.revision_in_force),
+        ),
+        (
+            "removed",
+            match status.established {
+                Established::Sever => "rules cut the connections that they let in".to_owned(),
+                Established::Keep => "rules leave the connections that they let in".to_owned(),
+            },
         ),
         (
             "bindings",

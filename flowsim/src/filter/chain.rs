@@ -8,12 +8,14 @@
 
 use std::ops::ControlFlow;
 
-use weft_topology::chain::RuleAction;
+use weft_topology::chain::{Rule, RuleAction};
 use weft_topology::id::ChainId;
 use weft_topology::snapshot::Step;
 
-use super::condition::{self, Piece};
+use super::condition;
+use super::facts::{Facts, Piece};
 use super::{Hook, Verdict, program};
+use crate::logged::{self, Logged, Said};
 use crate::reason::Reason;
 use crate::trace::What;
 use crate::walk::Walk;
@@ -25,8 +27,8 @@ const LONGEST: usize = 1 << 16;
 
 /// How a chain ended.
 enum End {
-    /// One of its rules, or of those that it jumped to, decided.
-    Decided(Verdict),
+    /// One of its rules, or of those that it jumped to, decided; what of that is to be logged.
+    Decided(Verdict, Option<Logged>),
     /// None did: the chain that jumped here goes on.
     Fell,
 }
@@ -34,7 +36,7 @@ enum End {
 struct Evaluation<'a, 'w, 'p> {
     walk: &'a mut Walk<'w, 'p>,
     hook: Hook<'a>,
-    piece: Piece,
+    facts: Facts,
     /// Rules that may still be looked at.
     left: usize,
 }
@@ -50,19 +52,26 @@ pub(super) fn evaluate(
         true => &[Piece::First, Piece::Later],
     };
     let mut verdict = Verdict::Accept;
-    for &piece in pieces {
+    let mut said = [None; 2];
+    for (place, &piece) in pieces.iter().enumerate() {
         let mut evaluation = Evaluation {
             walk: &mut *walk,
             hook,
-            piece,
+            facts: Facts::new(piece),
             left: LONGEST,
         };
-        if let End::Decided(decided) = evaluation.chain(chain, 0)? {
+        if let End::Decided(decided, logged) = evaluation.chain(chain, 0)? {
             verdict = decided;
+            said[place] = logged;
         }
         if verdict != Verdict::Accept {
+            // What let the other piece pass has let nothing pass.
+            said = [None, said[place]];
             break;
         }
+    }
+    for logged in said.into_iter().flatten() {
+        logged::note(walk, logged);
     }
     ControlFlow::Continue(verdict)
 }
@@ -82,21 +91,22 @@ impl Evaluation<'_, '_, '_> {
                 return ControlFlow::Break(Reason::ChainTooLong(id));
             }
             self.left -= 1;
-            if !condition::holds(self.walk, &rule.condition, self.hook, self.piece)? {
+            if !condition::holds(self.walk, &rule.condition, self.hook, &mut self.facts)? {
                 continue;
             }
             self.walk.probe.step(Some(rule.id.into()), What::Matches);
             match &rule.action {
-                RuleAction::Accept => return decided(Verdict::Accept),
-                RuleAction::Drop => return decided(Verdict::Drop(rule.id)),
-                RuleAction::Reject => return decided(Verdict::Reject(rule.id)),
+                RuleAction::Accept => return decided(rule, Verdict::Accept),
+                RuleAction::Drop => return decided(rule, Verdict::Drop(rule.id)),
+                RuleAction::Reject => return decided(rule, Verdict::Reject(rule.id)),
                 RuleAction::Return => return ControlFlow::Continue(End::Fell),
                 RuleAction::Jump { .. } if depth == DEEPEST => {
                     return ControlFlow::Break(Reason::ChainTooLong(id));
                 }
                 RuleAction::Jump { chain } => {
-                    if let End::Decided(verdict) = self.chain(*chain, depth + 1)? {
-                        return decided(verdict);
+                    let end = self.chain(*chain, depth + 1)?;
+                    if let End::Decided(..) = end {
+                        return ControlFlow::Continue(end);
                     }
                 }
                 // On a bridge there is nothing to translate.
@@ -107,6 +117,15 @@ impl Evaluation<'_, '_, '_> {
     }
 }
 
-fn decided(verdict: Verdict) -> ControlFlow<Reason, End> {
-    ControlFlow::Continue(End::Decided(verdict))
+fn decided(rule: &Rule, verdict: Verdict) -> ControlFlow<Reason, End> {
+    let said = match verdict {
+        Verdict::Accept => Said::Accept,
+        Verdict::Drop(_) => Said::Drop,
+        Verdict::Reject(_) => Said::Reject,
+    };
+    let logged = rule.log.is_some().then_some(Logged {
+        rule: rule.id,
+        said,
+    });
+    ControlFlow::Continue(End::Decided(verdict, logged))
 }

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use ipnet::IpNet;
-use weft_flow::present::{ethertype, fragment, protocol};
+use weft_flow::present::{fragment, protocol};
 use weft_flow::{Field, key};
 use weft_topology::Tag;
 use weft_topology::chain::{Condition, FragmentPolicy, MaskedMac, PortRange, Test};
@@ -19,20 +19,10 @@ use weft_topology::id::{AddressGroupId, PortGroupId};
 use weft_topology::port::Port;
 
 use super::Hook;
+use super::facts::{Facts, Kind, Piece};
 use crate::connection::{Connection, Direction};
 use crate::reason::Reason;
 use crate::walk::Walk;
-
-/// As which part of its datagram a packet is judged.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Piece {
-    /// As the key says.
-    AsItIs,
-    /// As the first fragment of one that was put together.
-    First,
-    /// As a later one; it has the datagram's ports all the same.
-    Later,
-}
 
 /// Which end of the packet a test is for.
 #[derive(Clone, Copy)]
@@ -46,36 +36,44 @@ pub(super) fn holds(
     walk: &mut Walk<'_, '_>,
     condition: &Condition,
     hook: Hook<'_>,
-    piece: Piece,
+    facts: &mut Facts,
 ) -> ControlFlow<Reason, bool> {
     // The place in the datagram is no part of what is inverted (MidoNet has it so).
-    if !is_of(walk, condition.fragment_policy, piece) {
+    if !is_of(walk, condition.fragment_policy, facts) {
         return ControlFlow::Continue(false);
     }
-    let all = all_hold(walk, condition, hook)?;
+    let all = all_hold(walk, condition, hook, facts)?;
     ControlFlow::Continue(all != condition.invert)
 }
 
-fn all_hold(walk: &mut Walk<'_, '_>, of: &Condition, hook: Hook<'_>) -> ControlFlow<Reason, bool> {
+fn all_hold(
+    walk: &mut Walk<'_, '_>,
+    of: &Condition,
+    hook: Hook<'_>,
+    facts: &mut Facts,
+) -> ControlFlow<Reason, bool> {
     let holds = ports_hold(walk, of, hook)
         && direction_holds(walk, of)
         && tested(of.vlan, |vlan| walk.vlan == vlan)
         && tested(of.ether_type, |value| {
             walk.probe.is(Field::EthType, value.into())
         })
-        && tested(of.protocol, |value| is_protocol(walk, value))
+        && tested(of.protocol, |value| is_protocol(walk, value, facts))
         && tested(of.mac_source, |mac| is_mac(walk, Field::EthSrc, mac))
         && tested(of.mac_destination, |mac| is_mac(walk, Field::EthDst, mac))
-        && tested(of.source, |prefix| is_in(walk, End::Source, prefix))
-        && tested(of.destination, |prefix| {
-            is_in(walk, End::Destination, prefix)
-        })
         && tested(of.destination_port, |range| {
-            has_port(walk, End::Destination, range)
+            has_port(walk, End::Destination, range, facts)
         })
-        && tested(of.source_port, |range| has_port(walk, End::Source, range))
+        && tested(of.source_port, |range| {
+            has_port(walk, End::Source, range, facts)
+        })
         && tested(of.tos, |value| {
-            is_ip(walk) && walk.probe.is(Field::IpTos, value.into())
+            facts.is_ip(walk.probe) && walk.probe.is(Field::IpTos, value.into())
+        })
+        // After the ports: who speaks to another port shall not have a flow for each address that does.
+        && tested(of.source, |prefix| is_in(walk, End::Source, prefix, facts))
+        && tested(of.destination, |prefix| {
+            is_in(walk, End::Destination, prefix, facts)
         });
     if !holds {
         return ControlFlow::Continue(false);
@@ -85,7 +83,7 @@ fn all_hold(walk: &mut Walk<'_, '_>, of: &Condition, hook: Hook<'_>) -> ControlF
         (of.destination_group, End::Destination),
     ] {
         if let Some(Test { value, invert }) = test
-            && in_group(walk, end, value)? == invert
+            && in_group(walk, end, value, facts)? == invert
         {
             return ControlFlow::Continue(false);
         }
@@ -121,19 +119,20 @@ fn direction_holds(walk: &Walk<'_, '_>, of: &Condition) -> bool {
     !(of.match_return_flow && !is_return || of.match_forward_flow && is_return)
 }
 
-fn is_of(walk: &mut Walk<'_, '_>, policy: FragmentPolicy, piece: Piece) -> bool {
+fn is_of(walk: &mut Walk<'_, '_>, policy: FragmentPolicy, facts: &mut Facts) -> bool {
     if policy == FragmentPolicy::Any {
         return true;
     }
+    let piece = facts.piece;
     let (whole, first) = match piece {
         Piece::First => (false, true),
         Piece::Later => (false, false),
         // What is not IP is in one piece.
-        Piece::AsItIs if !is_ip(walk) => (true, false),
-        Piece::AsItIs => (
-            walk.probe.is(Field::IpFrag, fragment::NO.into()),
-            walk.probe.is(Field::IpFrag, fragment::FIRST.into()),
-        ),
+        Piece::AsItIs if !facts.is_ip(walk.probe) => (true, false),
+        Piece::AsItIs => {
+            let place = facts.fragment(walk.probe);
+            (place == fragment::NO, place == fragment::FIRST)
+        }
     };
     match policy {
         FragmentPolicy::Any => true,
@@ -143,19 +142,11 @@ fn is_of(walk: &mut Walk<'_, '_>, policy: FragmentPolicy, piece: Piece) -> bool 
     }
 }
 
-fn is_ip(walk: &mut Walk<'_, '_>) -> bool {
-    is_type(walk, ethertype::IPV4) || is_type(walk, ethertype::IPV6)
-}
-
-fn is_type(walk: &mut Walk<'_, '_>, ether_type: u16) -> bool {
-    walk.probe.is(Field::EthType, ether_type.into())
-}
-
-fn is_protocol(walk: &mut Walk<'_, '_>, value: u8) -> bool {
-    if is_ip(walk) {
-        walk.probe.is(Field::IpProto, value.into())
-    } else {
-        is_type(walk, ethertype::ARP) && walk.probe.is(Field::ArpOp, value.into())
+fn is_protocol(walk: &mut Walk<'_, '_>, value: u8, facts: &mut Facts) -> bool {
+    match facts.kind(walk.probe) {
+        Kind::V4 | Kind::V6 => facts.protocol(walk.probe) == Some(value),
+        Kind::Arp => walk.probe.is(Field::ArpOp, value.into()),
+        Kind::Other => false,
     }
 }
 
@@ -165,16 +156,15 @@ fn is_mac(walk: &mut Walk<'_, '_>, field: Field, of: MaskedMac) -> bool {
 }
 
 /// The field in which an address of a family stands, if the packet can have one.
-fn address_field(walk: &mut Walk<'_, '_>, end: End, is_ipv6: bool) -> Option<Field> {
-    Some(match (is_ipv6, end) {
-        (true, _) if !is_type(walk, ethertype::IPV6) => return None,
-        (true, End::Source) => Field::Ipv6Src,
-        (true, End::Destination) => Field::Ipv6Dst,
-        (false, End::Source) if is_type(walk, ethertype::IPV4) => Field::Ipv4Src,
-        (false, End::Destination) if is_type(walk, ethertype::IPV4) => Field::Ipv4Dst,
-        (false, _) if !is_type(walk, ethertype::ARP) => return None,
-        (false, End::Source) => Field::ArpSip,
-        (false, End::Destination) => Field::ArpTip,
+const fn address_field(kind: Kind, end: End, is_ipv6: bool) -> Option<Field> {
+    Some(match (is_ipv6, kind, end) {
+        (true, Kind::V6, End::Source) => Field::Ipv6Src,
+        (true, Kind::V6, End::Destination) => Field::Ipv6Dst,
+        (false, Kind::V4, End::Source) => Field::Ipv4Src,
+        (false, Kind::V4, End::Destination) => Field::Ipv4Dst,
+        (false, Kind::Arp, End::Source) => Field::ArpSip,
+        (false, Kind::Arp, End::Destination) => Field::ArpTip,
+        _ => return None,
     })
 }
 
@@ -184,8 +174,9 @@ fn first_bits(field: Field, length: u8) -> u128 {
     full & !full.checked_shr(length.into()).unwrap_or(0)
 }
 
-fn is_in(walk: &mut Walk<'_, '_>, end: End, prefix: IpNet) -> bool {
-    let Some(field) = address_field(walk, end, prefix.addr().is_ipv6()) else {
+fn is_in(walk: &mut Walk<'_, '_>, end: End, prefix: IpNet, facts: &mut Facts) -> bool {
+    let kind = facts.kind(walk.probe);
+    let Some(field) = address_field(kind, end, prefix.addr().is_ipv6()) else {
         return false;
     };
     let value = match prefix.addr() {
@@ -198,7 +189,12 @@ fn is_in(walk: &mut Walk<'_, '_>, end: End, prefix: IpNet) -> bool {
 
 /// Whether an address of the packet is in a group. Short prefixes are tried first: who is in one needs no more
 /// bits.
-fn in_group(walk: &mut Walk<'_, '_>, end: End, group: AddressGroupId) -> ControlFlow<Reason, bool> {
+fn in_group(
+    walk: &mut Walk<'_, '_>,
+    end: End,
+    group: AddressGroupId,
+    facts: &mut Facts,
+) -> ControlFlow<Reason, bool> {
     walk.probe.tag(Tag::Object(group.into()));
     let snapshot = walk.snapshot;
     if walk
@@ -209,7 +205,7 @@ fn in_group(walk: &mut Walk<'_, '_>, end: End, group: AddressGroupId) -> Control
         return ControlFlow::Continue(false);
     }
     for is_ipv6 in [false, true] {
-        let Some(field) = address_field(walk, end, is_ipv6) else {
+        let Some(field) = address_field(facts.kind(walk.probe), end, is_ipv6) else {
             continue;
         };
         for length in snapshot.group_lengths(group, is_ipv6) {
@@ -237,33 +233,24 @@ fn prefix_of(walk: &mut Walk<'_, '_>, field: Field, is_ipv6: bool, length: u8) -
 }
 
 /// Whether a port, or an ICMP type or code, is in a range.
-fn has_port(walk: &mut Walk<'_, '_>, end: End, range: PortRange) -> bool {
-    if !is_ip(walk) || walk.probe.is(Field::IpFrag, fragment::LATER.into()) {
+fn has_port(walk: &mut Walk<'_, '_>, end: End, range: PortRange, facts: &mut Facts) -> bool {
+    let probe = &mut *walk.probe;
+    let Some(protocol) = facts.protocol(probe) else {
+        return false;
+    };
+    if facts.fragment(probe) == fragment::LATER {
         return false;
     }
-    let is_ipv6 = is_type(walk, ethertype::IPV6);
-    let icmp = if is_ipv6 {
-        protocol::ICMPV6
-    } else {
-        protocol::ICMP
+    let icmp = match facts.kind(probe) {
+        Kind::V6 => protocol::ICMPV6,
+        _ => protocol::ICMP,
     };
-    let probe = &mut *walk.probe;
-    let of = |protocol: u8| u128::from(protocol);
-    let field = if probe.is(Field::IpProto, of(icmp)) {
-        match end {
-            End::Source => Field::IcmpType,
-            End::Destination => Field::IcmpCode,
-        }
-    } else if [protocol::TCP, protocol::UDP, protocol::SCTP]
-        .into_iter()
-        .any(|protocol| probe.is(Field::IpProto, of(protocol)))
-    {
-        match end {
-            End::Source => Field::TpSrc,
-            End::Destination => Field::TpDst,
-        }
-    } else {
-        return false;
+    let field = match (protocol, end) {
+        (of, End::Source) if of == icmp => Field::IcmpType,
+        (of, End::Destination) if of == icmp => Field::IcmpCode,
+        (protocol::TCP | protocol::UDP | protocol::SCTP, End::Source) => Field::TpSrc,
+        (protocol::TCP | protocol::UDP | protocol::SCTP, End::Destination) => Field::TpDst,
+        _ => return false,
     };
     probe.is_between(field, range.first.into(), range.last.into())
 }

@@ -8,6 +8,7 @@
 
 mod chain;
 mod condition;
+mod facts;
 
 use std::ops::ControlFlow;
 
@@ -16,6 +17,8 @@ use weft_topology::id::{ChainId, RuleId};
 use weft_topology::port::Port;
 use weft_topology::snapshot::Program;
 
+use crate::kept;
+use crate::logged;
 use crate::punt::PuntClass;
 use crate::reason::Reason;
 use crate::reject;
@@ -45,6 +48,7 @@ pub(crate) fn inbound<'w>(walk: &mut Walk<'w, '_>) -> Flow {
     let hook = Hook { out_port: None };
     match judge(walk, chains, hook)? {
         Verdict::Accept => ControlFlow::Continue(()),
+        _ if kept::is_kept(walk) => ControlFlow::Continue(()),
         Verdict::Drop(rule) => ControlFlow::Break(Reason::Filtered(rule)),
         Verdict::Reject(rule) => rejected(walk, rule),
     }
@@ -85,6 +89,7 @@ pub(crate) fn rejected(walk: &mut Walk<'_, '_>, rule: RuleId) -> Flow {
             walk.punt(PuntClass::Reject, reason)
         }
         Purpose::Serve if walk.vlan == 0 => {
+            logged::forget(walk);
             reject::answer(walk);
             ControlFlow::Break(reason)
         }

@@ -12,10 +12,11 @@ use weft_topology::id::{BridgeId, PortId};
 use weft_topology::{MacAddr, Snapshot, Tag};
 
 use super::net::snapshot;
-use super::random::{NOW, any_arrival, any_world, cases, config};
-use super::run::{Seen, commits, send_through};
+use super::random::{NOW, any_world, cases, config};
+use super::random_frames::any_arrival;
+use super::run::{Seen, commits, logged, send_through};
 use crate::stages::{STAGES, Stage};
-use crate::{Effect, Reason, Violation};
+use crate::{Effect, Logged, Reason, Said, Violation};
 
 const FRAMES: u32 = 50;
 /// How many scenes an order of stages may survive before it passes for right.
@@ -80,7 +81,7 @@ fn is_caught(order: &[Stage]) -> bool {
 }
 
 /// Sends a frame through both. Returns the world after it.
-fn compare(
+pub(super) fn compare(
     stages: &[Stage],
     before: World,
     snapshot: &Snapshot,
@@ -107,6 +108,7 @@ fn compare(
         ("reason", is_reason(seen.reason(), &verdict)),
         ("outputs", seen.outputs == verdict.outputs),
         ("answer", is_answer(seen, &verdict, in_port, frame)),
+        ("logged", is_logged(seen, &verdict)),
         ("commits", is_entered(seen, &verdict, snapshot)),
         ("learned", places(&after) == taught(&before, seen)),
         ("used", uses_are_tagged(&before, &after, seen)),
@@ -157,6 +159,19 @@ fn is_reason(reason: Reason, verdict: &Verdict) -> bool {
         Rule::FloodUnknown if verdict.outputs.is_empty() => matches!(reason, Reason::NobodyElse(_)),
         Rule::FloodUnknown => matches!(reason, Reason::FloodUnknown(_)),
     }
+}
+
+fn is_logged(seen: &Seen, verdict: &Verdict) -> bool {
+    use weft_evaluator::Said as Wanted;
+    let wanted = verdict.logged.iter().map(|&(rule, said)| Logged {
+        rule,
+        said: match said {
+            Wanted::Accept => Said::Accept,
+            Wanted::Drop => Said::Drop,
+            Wanted::Reject => Said::Reject,
+        },
+    });
+    logged(seen).into_iter().eq(wanted)
 }
 
 fn is_entered(seen: &Seen, verdict: &Verdict, snapshot: &Snapshot) -> bool {

@@ -19,7 +19,7 @@ fn chain_id(n: u8) -> ChainId {
     ChainId(uuid::Uuid::from_u128(0xc000 + u128::from(n)))
 }
 
-fn rule_id(chain: u8, n: u8) -> RuleId {
+pub(super) fn rule_id(chain: u8, n: u8) -> RuleId {
     RuleId(uuid::Uuid::from_u128(
         0xd000 + u128::from(chain) * 16 + u128::from(n),
     ))
@@ -68,7 +68,7 @@ fn to_port(port: u16) -> Condition {
 
 /// Chain 0: only replies. Chain 1: replies, and what goes to port 80. Chain 2: what goes to port 80, without state.
 /// Ports 1 to 4 of the office with these chains (inbound, outbound) at the ports given; station n is at port n.
-fn office_with(filters: &[(u8, Option<u8>, Option<u8>)]) -> World {
+pub(super) fn office_with(filters: &[(u8, Option<u8>, Option<u8>)]) -> World {
     let mut world = office();
     let rest = || (Condition::default(), RuleAction::Drop);
     let accept = |condition| (condition, RuleAction::Accept);
@@ -97,7 +97,7 @@ fn office_with(filters: &[(u8, Option<u8>, Option<u8>)]) -> World {
     world
 }
 
-fn udp(from: u8, to: u8, dport: u16) -> FlowKey {
+pub(super) fn udp(from: u8, to: u8, dport: u16) -> FlowKey {
     let body = Body::Udp {
         src: addr(from),
         dst: addr(to),
@@ -111,7 +111,7 @@ fn udp(from: u8, to: u8, dport: u16) -> FlowKey {
     .unwrap()
 }
 
-fn looked_up(mut key: FlowKey, zone: u16, state: u8, mark: u32) -> FlowKey {
+pub(super) fn looked_up(mut key: FlowKey, zone: u16, state: u8, mark: u32) -> FlowKey {
     let pass = Pass {
         zone,
         was_fragment: false,
@@ -123,7 +123,7 @@ fn looked_up(mut key: FlowKey, zone: u16, state: u8, mark: u32) -> FlowKey {
     key
 }
 
-fn run(world: &World, key: &FlowKey) -> Outcome {
+pub(super) fn run(world: &World, key: &FlowKey) -> Outcome {
     judge(world, &snapshot(world), key, NOW)
 }
 

@@ -8,6 +8,7 @@ use weft_evaluator::World;
 use weft_topology::bridge::{ArpEntry, Bridge, MacEntry};
 use weft_topology::dhcp::{DhcpHost, DhcpSubnet};
 use weft_topology::id::{BridgeId, PortId};
+use weft_topology::policy::Established;
 use weft_topology::port::{Port, PortDevice};
 use weft_topology::{Change, LocalPort, MacAddr, Object, ObjectId, Snapshot};
 
@@ -127,6 +128,7 @@ pub(crate) fn world(objects: Vec<Object>, local: Vec<LocalPort>) -> World {
         local,
         learned: Vec::new(),
         ageing: AGEING,
+        keeps: false,
     }
 }
 
@@ -152,7 +154,15 @@ pub(crate) fn snapshot(world: &World) -> Snapshot {
         .chain(world.objects.iter().cloned().map(Change::Put))
         .collect();
     let (snapshot, _) = Snapshot::default().apply(1, &changes);
-    snapshot.with_local(&world.local).0
+    let established = match world.keeps {
+        true => Established::Keep,
+        false => Established::Sever,
+    };
+    snapshot
+        .with_local(&world.local)
+        .0
+        .with_established(established)
+        .0
 }
 
 /// A world's learned entries that are not too old.

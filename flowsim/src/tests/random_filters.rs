@@ -233,7 +233,7 @@ pub(crate) fn filters() -> impl Strategy<Value = Vec<Object>> {
                     chain: chain_id(chain),
                     condition,
                     action,
-                    log: None,
+                    log: (n % 3 == 0).then(|| "logged".to_owned()),
                 }
                 .into(),
             );

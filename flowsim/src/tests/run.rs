@@ -12,7 +12,9 @@ use super::extract::extract;
 use super::net::{Table, snapshot};
 use crate::stages::{STAGES, Stage};
 use crate::walk::Purpose;
-use crate::{CUT, Effect, Outcome, Pass, Probe, Reason, Scratch, Time, simulate};
+use crate::{
+    CUT, Conversation, Effect, Logged, Outcome, Pass, Probe, Reason, Scratch, Time, simulate,
+};
 
 /// What became of a frame.
 #[derive(Debug)]
@@ -41,8 +43,19 @@ impl Seen {
 
 /// A simulation from a key alone.
 pub(crate) fn judge(world: &World, snapshot: &Snapshot, key: &FlowKey, now: Duration) -> Outcome {
-    let (table, mut scratch) = (Table(world), Scratch::new());
-    let mut probe = Probe::new(key, &[], &table, time(now), &mut scratch);
+    judge_in(&mut Scratch::new(), world, snapshot, key, now)
+}
+
+/// The same in memory that is used again.
+pub(crate) fn judge_in(
+    scratch: &mut Scratch,
+    world: &World,
+    snapshot: &Snapshot,
+    key: &FlowKey,
+    now: Duration,
+) -> Outcome {
+    let table = Table(world);
+    let mut probe = Probe::new(key, &[], &table, time(now), scratch);
     simulate(snapshot, &mut probe)
 }
 
@@ -71,7 +84,7 @@ pub(crate) fn send_through(
     if known.came_in_fragments {
         let local = snapshot.local_by_number(in_port);
         let zone = local.map_or(1, |local| local.zone());
-        look_up(&mut key, zone, known);
+        look_up(&mut key, snapshot, zone, known);
     }
     let mut passes = 0;
     let (outcome, served) = loop {
@@ -91,7 +104,7 @@ pub(crate) fn send_through(
             frame.drain(12..16);
         }
         key = extract(&frame, in_port)?;
-        look_up(&mut key, pass.zone, known);
+        look_up(&mut key, snapshot, pass.zone, known);
         passes += 1;
         assert!(passes < 4, "it is looked up again and again: {outcome:?}");
     };
@@ -127,15 +140,22 @@ fn pass_of(outcome: &Outcome) -> Option<Pass> {
 }
 
 /// What the kernel adds to the key of a packet that it looked up.
-fn look_up(key: &mut FlowKey, zone: u16, known: Arrival) {
+fn look_up(key: &mut FlowKey, snapshot: &Snapshot, zone: u16, known: Arrival) {
     let was_fragment = known.came_in_fragments;
     let state = match known.connection {
         Connection::Original => ct_state::NEW,
+        Connection::Admitted => ct_state::ESTABLISHED,
         Connection::Return | Connection::ReturnCut => ct_state::ESTABLISHED | ct_state::REPLY,
         Connection::Invalid => ct_state::INVALID,
     };
     let mark = match known.connection {
         Connection::ReturnCut => CUT | 7,
+        Connection::Original if !known.is_entered => 0,
+        Connection::Admitted => {
+            let number = key.u32(Field::InPort).unwrap_or(0);
+            let local = snapshot.local_by_number(number);
+            local.map_or(7, |local| Conversation::of_key(local.port, key).mark())
+        }
         _ => 7,
     };
     let pass = Pass { zone, was_fragment };
@@ -157,7 +177,12 @@ pub(crate) fn key_of_some_pass(
         // Now and then a zone that is not the ingress port's.
         let other = 1 + u32::from(frame.len().is_multiple_of(3));
         let local = snapshot.local_by_number(in_port.div_ceil(other));
-        look_up(&mut key, local.map_or(1, |local| local.zone()), known);
+        look_up(
+            &mut key,
+            snapshot,
+            local.map_or(1, |local| local.zone()),
+            known,
+        );
     }
     Some(key)
 }
@@ -171,6 +196,30 @@ pub(crate) fn commits(outcome: &Outcome) -> BTreeSet<u16> {
     zones.collect()
 }
 
+/// What the log is told of a packet: with the flow that it met, and when a service had it.
+pub(crate) fn logged(seen: &Seen) -> Vec<Logged> {
+    let outcomes = [Some(&seen.outcome), seen.served.as_ref()];
+    let copies = outcomes
+        .into_iter()
+        .flatten()
+        .filter_map(|outcome| Logged::copy_in(&outcome.actions));
+    let said = copies.flat_map(|copy| match copy {
+        Action::Clone(inner) => match &inner[..] {
+            [Action::Meter(_), Action::Userspace(up)] => {
+                Logged::of_userdata(&up.userdata).unwrap().collect()
+            }
+            other => panic!("{other:?} is no copy for the log"),
+        },
+        _ => Vec::new(),
+    });
+    let said: Vec<Logged> = said.collect();
+    let mut once = said.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), said.len(), "logged twice: {said:?}");
+    once
+}
+
 fn execute(actions: &[Action], frame: &[u8]) -> BTreeMap<u32, Vec<u8>> {
     let (mut frame, mut outputs) = (frame.to_vec(), BTreeMap::new());
     for action in actions {
@@ -180,7 +229,7 @@ fn execute(actions: &[Action], frame: &[u8]) -> BTreeMap<u32, Vec<u8>> {
                 assert!(twice.is_none(), "two copies to port {number}");
             }
             Action::PopVlan => drop(frame.drain(12..16)),
-            Action::Ct(_) => {}
+            Action::Ct(_) | Action::Clone(_) => {}
             other => panic!("{other:?} is no action on a frame of layer 2"),
         }
     }

@@ -10,7 +10,8 @@ use weft_flow::FlowKey;
 use weft_topology::{Change, Object, Snapshot, Tag};
 
 use super::net::snapshot;
-use super::random::{NOW, any_arrival, any_world, cases, config};
+use super::random::{NOW, any_world, cases, config};
+use super::random_frames::any_arrival;
 use super::run::{judge, key_of_some_pass};
 use crate::{Install, Outcome};
 

@@ -20,6 +20,10 @@ const WINDOW: Duration = Duration::from_secs(60);
 const LINES: u64 = 60;
 /// Lines of debugging in it, from one place.
 const DEBUG_LINES: u64 = 6_000;
+/// Lines that users asked for, as [`ASKED_FOR`], in it: an hour of them is some hundred megabytes.
+const ASKED_LINES: u64 = 30_000;
+/// The target of lines that users asked for: what rules log, which is limited by port before it comes here.
+const ASKED_FOR: &str = "weft::rules";
 /// What is logged here is about lines that were left out, and never left out itself.
 const OWN: &str = module_path!();
 /// So many bytes of a line that was left out are shown for all of them.
@@ -84,6 +88,7 @@ impl Limiter {
     fn lets_through(&self, event: &Event<'_>) -> bool {
         let metadata = event.metadata();
         let bound = match *metadata.level() {
+            _ if metadata.target() == ASKED_FOR => ASKED_LINES,
             Level::ERROR | Level::WARN | Level::INFO => LINES,
             Level::DEBUG | Level::TRACE => DEBUG_LINES,
         };

@@ -21,6 +21,8 @@ pub struct Entry {
     pub tcp_state: Option<TcpState>,
     /// How long it stays without a further packet, in whole seconds; none where it stays.
     pub timeout: Option<Duration>,
+    /// When it began, since 1970; none unless the namespace notes it (`nf_conntrack_timestamp`).
+    pub began: Option<Duration>,
     /// What passed; none unless the namespace counts (`nf_conntrack_acct`).
     pub counters: Option<Counters>,
     /// Tells it from an earlier or later one with the same tuples. No order is in it.

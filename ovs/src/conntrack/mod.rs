@@ -15,9 +15,12 @@
 
 mod entry;
 mod tuple;
+mod word;
 
 pub use entry::{Counters, Entry, Status, TcpState, Traffic};
 pub use tuple::{Part, Tuple};
+pub use word::Word;
+pub(crate) use word::{may_begin, quoted, tuple_of};
 
 use crate::error::Error;
 

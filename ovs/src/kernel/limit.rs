@@ -79,7 +79,7 @@ fn encode(of: Limited, limit: Option<NonZeroU32>) -> [u8; 12] {
     [z0, z1, z2, z3, l0, l1, l2, l3, 0, 0, 0, 0]
 }
 
-fn decode(bytes: &[u8; 12]) -> Limit {
+pub(super) fn decode(bytes: &[u8; 12]) -> Limit {
     let [_, _, _, _, l0, l1, l2, l3, count @ ..] = *bytes;
     Limit {
         limit: NonZeroU32::new(u32::from_ne_bytes([l0, l1, l2, l3])),

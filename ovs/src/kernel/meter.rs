@@ -12,7 +12,7 @@ use crate::nl::message::Header;
 use crate::nl::requests::Failure;
 
 impl Meters for KernelDatapath {
-    fn set_meter(&mut self, id: u32, meter: Meter) -> Result<(), Error> {
+    fn set_meter(&mut self, id: u32, meter: Meter) -> Result<Option<MeterStats>, Error> {
         let what = What::SetMeter(id);
         meter.check().map_err(|reason| Error::BadRequest {
             attempt: Box::new(self.identity.attempt(what.clone())),
@@ -20,9 +20,14 @@ impl Meters for KernelDatapath {
         })?;
         let header = self.meter_header(uapi::SET, what.clone())?;
         let fill = |out: &mut Vec<u8>| encode(id, meter, out);
+        let mut replaced = None;
         self.requests
-            .ask(header, fill, |_| Ok(()))
-            .map_err(|failure| self.identity.error(what, failure))
+            .ask(header, fill, |answer| {
+                replaced = decode(answer.attrs)?;
+                Ok(())
+            })
+            .map_err(|failure| self.identity.error(what, failure))?;
+        Ok(replaced)
     }
 
     fn meter(&mut self, id: u32) -> Result<Option<MeterStats>, Error> {
@@ -80,7 +85,7 @@ fn encode(id: u32, meter: Meter, out: &mut Vec<u8>) -> Result<(), TooLong> {
 }
 
 /// The counts, if there are any.
-fn decode(attrs: Attrs<'_>) -> Result<Option<MeterStats>, AttrError> {
+pub(super) fn decode(attrs: Attrs<'_>) -> Result<Option<MeterStats>, AttrError> {
     let (mut seen, mut dropped) = (None, (0, 0));
     for attr in attrs {
         let attr = attr?;

@@ -9,6 +9,8 @@ mod conntrack;
 mod datapath;
 mod families;
 mod flow;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod limit;
 mod meter;
 mod monitor;

@@ -88,7 +88,7 @@ pub(super) fn set_features(requests: &mut Requests, identity: &Identity) -> Resu
         .map_err(|failure| identity.error(What::SetDatapath, failure))
 }
 
-fn decode(answer: Answer<'_>) -> Result<DatapathInfo, Failure> {
+pub(super) fn decode(answer: Answer<'_>) -> Result<DatapathInfo, Failure> {
     let mut info = DatapathInfo {
         ifindex: answer.prefix.dp_ifindex,
         ..DatapathInfo::default()

@@ -39,7 +39,7 @@ fn check(action: &Action, key: &FlowKey) -> Result<(), Wrong> {
         Action::Ct(ct) => check_ct(ct, key),
         Action::Truncate(_) => unsupported("the action trunc"),
         Action::CheckPktLen { .. } => unsupported("the action check_pkt_len"),
-        Action::Clone(_) => unsupported("the action clone"),
+        Action::Clone(inner) => actions(inner, key),
         Action::Unknown(attr) => unsupported(&format!("action {}", attr.kind)),
     }
 }

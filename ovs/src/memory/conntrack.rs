@@ -156,6 +156,7 @@ fn entry(id: u32, connection: &Connection) -> Entry {
         status: Status::committed(connection.is_answered),
         tcp_state: None,
         timeout: None,
+        began: None,
         counters: None,
         id,
     }

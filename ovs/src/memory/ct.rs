@@ -11,7 +11,7 @@ use super::conntrack::{Connection, Connections, Place};
 use super::forward::Packet;
 use super::rewrite;
 use super::tuple::{self, v4, v6};
-use crate::conntrack::{Part, Tuple};
+use crate::conntrack::{Part, Tuple, may_begin, tuple_of};
 
 /// `OVS_CS_F_*` of `include/uapi/linux/openvswitch.h`.
 const NEW: u128 = 0x01;
@@ -22,11 +22,6 @@ const INVALID: u128 = 0x10;
 const TRACKED: u128 = 0x20;
 const SOURCE_NAT: u128 = 0x40;
 const DESTINATION_NAT: u128 = 0x80;
-
-const TCP_FIN: u128 = 0x01;
-const TCP_SYN: u128 = 0x02;
-const TCP_RST: u128 = 0x04;
-const TCP_ACK: u128 = 0x10;
 
 /// What a zone makes of a packet.
 struct Seen {
@@ -78,7 +73,7 @@ impl Connections {
     /// Where a packet belongs, or that it may begin a connection; none where it is invalid.
     fn see(&self, packet: &Packet, zone: u16) -> Option<Seen> {
         let transport = packet.transport();
-        let Some(tuple) = tuple::of(&packet.key, transport) else {
+        let Some(tuple) = tuple_of(&packet.key, transport) else {
             let place = self.related(&packet.key, zone, transport)?;
             return Some(Seen {
                 tuple: None,
@@ -170,25 +165,6 @@ fn write_state(key: &mut FlowKey, zone: u16, state: u128, original: Option<Tuple
     key.set(Field::CtMark, 0).set(Field::CtLabels, 0);
     if let Some(original) = original {
         tuple::write_original(original, key);
-    }
-}
-
-/// Whether a packet of no connection may begin one (`tcp_new` of `nf_conntrack_proto_tcp.c`, and
-/// `icmp_new`): an answer cannot.
-fn may_begin(key: &FlowKey, tuple: Tuple) -> bool {
-    if let Part::Icmp { .. } = tuple.part {
-        return tuple.is_icmp_request();
-    }
-    if tuple.protocol != protocol::TCP {
-        return true;
-    }
-    let flags = key.get_or_zero(Field::TcpFlags);
-    let has = |bit| flags & bit != 0;
-    match (has(TCP_SYN), has(TCP_ACK)) {
-        _ if has(TCP_RST) => false,
-        (true, is_answer) => !is_answer,
-        _ if has(TCP_FIN) => false,
-        (false, is_under_way) => is_under_way,
     }
 }
 

@@ -172,10 +172,8 @@ impl State {
             }
             Action::Drop(_) => return None,
             // Refused when they were put.
-            Action::Truncate(_)
-            | Action::CheckPktLen { .. }
-            | Action::Clone(_)
-            | Action::Unknown(_) => return None,
+            Action::Truncate(_) | Action::CheckPktLen { .. } | Action::Unknown(_) => return None,
+            Action::Clone(inner) => self.execute(packet.clone(), inner, pass),
         }
         Some(())
     }

@@ -79,22 +79,22 @@ impl Table {
     }
 
     /// Puts a meter, unless another has its place.
-    fn put(&mut self, id: u32, bucket: Bucket) -> Result<(), Errno> {
+    fn put(&mut self, id: u32, bucket: Bucket) -> Result<Option<MeterStats>, Errno> {
         let place = |id: u32| id % self.places;
         let mut others = self.meters.keys().filter(|other| **other != id);
         if others.any(|other| place(*other) == place(id)) {
             return Err(Errno::EBUSY);
         }
-        self.meters.insert(id, bucket);
+        let replaced = self.meters.insert(id, bucket);
         if u32::try_from(self.meters.len()).is_ok_and(|count| count >= self.places) {
             self.places = self.places.saturating_mul(2);
         }
-        Ok(())
+        Ok(replaced.map(|bucket| bucket.stats))
     }
 }
 
 impl Meters for MemoryDatapath {
-    fn set_meter(&mut self, id: u32, meter: Meter) -> Result<(), Error> {
+    fn set_meter(&mut self, id: u32, meter: Meter) -> Result<Option<MeterStats>, Error> {
         let what = What::SetMeter(id);
         let mut state = self.lock();
         state.alive(what.clone())?;

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use weft_ovs::conntrack::Filter;
-use weft_ovs::{Error, Limit, Limited, Meter, MeterStats};
+use weft_ovs::{Error, Limit, Limited, Meter, MeterStats, UpcallKind};
 
 use super::connections::{NEW, TRK, pass, track};
 use super::entries::list;
@@ -103,12 +103,53 @@ pub(crate) fn a_meter_drops_what_exceeds_it_and_counts(bench: &mut dyn Bench) {
     );
     // One more a second that the test takes.
     assert!((3..20).contains(&passed), "{passed} of {SENT} passed");
-    assert_eq!(bench.datapath().delete_meter(0).unwrap(), Some(stats));
+    // Another in its place says what it had counted.
+    let replaced = bench.datapath().set_meter(0, slow).unwrap();
+    assert_eq!(replaced, Some(stats));
+    let anew = bench.datapath().delete_meter(0).unwrap();
+    assert_eq!(anew, Some(MeterStats::default()));
     // One that is not there lets everything through.
     for _ in 0..10 {
         bench.send(one, &metered);
         assert_eq!(bench.receive(two), metered);
     }
+}
+
+pub(crate) fn a_meter_on_a_copy_leaves_the_packet_alone(bench: &mut dyn Bench) {
+    const SENT: usize = 10;
+    let (one, two) = (bench.add_port(), bench.add_port());
+    let slow = Meter { rate: 1, burst: 2 };
+    bench.datapath().set_meter(0, slow).unwrap();
+    let pid = bench.upcalls(one).pid();
+    let up = format!("clone(meter(0),userspace(pid={pid},userdata(0401))),2");
+    let any = "recirc_id(0),in_port(1),eth(),eth_type(0x0800)";
+    put(bench, &format!("{any},ipv4(proto=17)"), &up);
+    let frame = udp(4000, 53).frame();
+    for _ in 0..SENT {
+        bench.send(one, &frame);
+        assert_eq!(bench.receive(two), frame);
+    }
+    let stats = bench.datapath().delete_meter(0).unwrap().unwrap();
+    assert_eq!(stats.packets, SENT as u64);
+    assert!(
+        (1..=SENT as u64 - 2).contains(&stats.dropped_packets),
+        "{stats:?}"
+    );
+    for _ in 0..stats.packets - stats.dropped_packets {
+        let up = upcall(bench, one);
+        assert_eq!(
+            (up.kind, &up.userdata[..]),
+            (UpcallKind::Action, &[4, 1][..])
+        );
+        assert_eq!(up.packet, frame);
+    }
+    // A drop of which a copy comes up.
+    let up = format!("clone(userspace(pid={pid},userdata(0402)))");
+    put(bench, &format!("{any},ipv4(proto=6)"), &up);
+    bench.send(one, &tcp(4000, 80, 0x02).frame());
+    assert_eq!(upcall(bench, one).userdata, [4, 2]);
+    bench.send(one, &frame);
+    assert_eq!(bench.receive(two), frame, "the drop was none");
 }
 
 pub(crate) fn meters_are_put_replaced_and_deleted(bench: &mut dyn Bench) {
@@ -119,8 +160,8 @@ pub(crate) fn meters_are_put_replaced_and_deleted(bench: &mut dyn Bench) {
     };
     assert_eq!(datapath.meter(1).unwrap(), None);
     assert_eq!(datapath.delete_meter(1).unwrap(), None);
-    for _ in 0..2 {
-        datapath.set_meter(1, meter).unwrap();
+    for replaced in [None, Some(MeterStats::default())] {
+        assert_eq!(datapath.set_meter(1, meter).unwrap(), replaced);
         assert_eq!(datapath.meter(1).unwrap(), Some(MeterStats::default()));
     }
     for bad in [

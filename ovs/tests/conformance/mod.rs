@@ -150,6 +150,7 @@ macro_rules! scenarios {
             a_zone_takes_no_more_connections_than_its_limit
             limits_are_of_a_zone_or_of_all_others
             a_meter_drops_what_exceeds_it_and_counts
+            a_meter_on_a_copy_leaves_the_packet_alone
             meters_are_put_replaced_and_deleted
         }
     };

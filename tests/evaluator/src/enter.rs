@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use weft_topology::dhcp::SERVER_MAC;
-use weft_topology::id::{BridgeId, PortId};
+use weft_topology::id::{BridgeId, PortId, RuleId};
 use weft_topology::port::Port;
 
-use crate::filter::Said;
+use crate::filter::Word;
 use crate::frame::{Frame, Tag, u16_at};
 use crate::packet::{IPV6, Packet, Piece};
 use crate::security::offence;
-use crate::{Arrival, Connection, Punt, Reason, Verdict, World};
+use crate::{Arrival, Connection, Punt, Reason, Said, Verdict, World};
 
 /// A frame that passed the rules of entry.
 pub(crate) struct Entered {
@@ -27,8 +27,16 @@ pub(crate) struct Entered {
     pub(crate) came_in_fragments: bool,
     /// Whether a zone says that it goes the way of replies.
     pub(crate) returns: bool,
+    /// Whether a zone says that it is an original packet of an admitted connection, and that counts.
+    pub(crate) is_admitted: bool,
+    /// Whether chains denied it, and it passed all the same.
+    pub(crate) is_kept: bool,
     /// The ports whose zones get its connection if it is an original packet.
     pub(crate) zones: BTreeSet<PortId>,
+    /// Whether it is the first of its connection, or of none, as far as was asked.
+    pub(crate) is_first: bool,
+    /// What rules have said that is to be logged.
+    pub(crate) logged: BTreeSet<(RuleId, Said)>,
 }
 
 impl World {
@@ -60,19 +68,34 @@ impl World {
             Ok(entered) => entered,
             Err(reason) => return drop_for(reason),
         };
+        let mut verdict = self.pass_through(now, number, &mut entered, as_what);
+        if verdict.reason != Reason::PutTogether {
+            verdict.logged = entered.logged;
+        }
+        verdict
+    }
+
+    /// What becomes of a frame that has entered.
+    fn pass_through(
+        &mut self,
+        now: Duration,
+        number: u32,
+        entered: &mut Entered,
+        as_what: Arrival,
+    ) -> Verdict {
         if let Some(security) = &entered.ingress.security
-            && let Some(offence) = offence(security, &entered)
+            && let Some(offence) = offence(security, entered)
         {
             return drop_for(Reason::Security(offence));
         }
-        if let Some((subnet, host)) = self.dhcp_request(&entered) {
+        if let Some((subnet, host)) = self.dhcp_request(entered) {
             return Verdict {
                 punt: Some(Punt::Dhcp { subnet, host }),
                 ..drop_for(Reason::Dhcp)
             };
         }
         let ingress = entered.ingress.clone();
-        if let Err(reason) = self.track(&mut entered, &ingress, as_what) {
+        if let Err(reason) = self.track(entered, &ingress, as_what) {
             return drop_for(reason);
         }
         let bridge = self.bridge(entered.bridge);
@@ -80,20 +103,21 @@ impl World {
             ingress.inbound_filter,
             bridge.and_then(|bridge| bridge.inbound_filter),
         ];
-        match self.say(chains, &entered, None) {
-            Ok(Said::Accept) => {}
-            Ok(Said::Drop(rule)) => return drop_for(Reason::Filtered(rule)),
-            Ok(Said::Reject(rule)) => return drop_for(Reason::Rejected(rule)),
+        match self.say(chains, entered, None) {
+            Ok(Word::Accept) => {}
+            Ok(_) if entered.is_admitted => entered.is_kept = true,
+            Ok(Word::Drop(rule)) => return drop_for(Reason::Filtered(rule)),
+            Ok(Word::Reject(rule)) => return drop_for(Reason::Rejected(rule)),
             Err(reason) => return drop_for(reason),
         }
-        self.learn(now, &entered);
-        if let Some(answer) = self.arp_answer(&entered) {
+        self.learn(now, entered);
+        if let Some(answer) = self.arp_answer(entered) {
             return Verdict {
                 answer: Some((number, answer)),
                 ..drop_for(Reason::ArpAnswered)
             };
         }
-        self.forward(now, &mut entered, as_what)
+        self.forward(now, entered, as_what)
     }
 
     /// Rules 16 and 17 at one of the packet's ports.
@@ -106,8 +130,15 @@ impl World {
         }
         if tracked {
             match as_what.connection {
-                Connection::Original => {}
-                Connection::Return => entered.returns = true,
+                Connection::Original => entered.is_first = !as_what.is_entered,
+                Connection::Admitted => {
+                    entered.is_admitted = self.keeps;
+                    entered.is_first = false;
+                }
+                Connection::Return => {
+                    entered.returns = true;
+                    entered.is_first = false;
+                }
                 Connection::ReturnCut => return Err(Reason::Cut),
                 Connection::Invalid => return Err(Reason::InvalidConnection),
             }
@@ -122,9 +153,10 @@ impl World {
         entered: &mut Entered,
         port: PortId,
         as_what: Arrival,
-    ) -> Result<Said, Reason> {
+        is_flooded: bool,
+    ) -> Result<Word, Reason> {
         let Some(port) = self.port(port).cloned() else {
-            return Ok(Said::Accept);
+            return Ok(Word::Accept);
         };
         let before = entered.zones.clone();
         self.track(entered, &port, as_what)?;
@@ -133,8 +165,13 @@ impl World {
             bridge.and_then(|bridge| bridge.outbound_filter),
             port.outbound_filter,
         ];
-        let said = self.say(chains, entered, Some(&port));
-        if said != Ok(Said::Accept) {
+        let mut said = self.say(chains, entered, Some(&port));
+        let denied = matches!(said, Ok(Word::Drop(_) | Word::Reject(_)));
+        if denied && entered.is_admitted && !is_flooded {
+            entered.is_kept = true;
+            said = Ok(Word::Accept);
+        }
+        if said != Ok(Word::Accept) {
             entered.zones = before;
         }
         said
@@ -181,7 +218,11 @@ impl World {
             is_stacked,
             came_in_fragments: as_what.came_in_fragments,
             returns: false,
+            is_admitted: false,
+            is_kept: false,
             zones: BTreeSet::new(),
+            is_first: true,
+            logged: BTreeSet::new(),
         })
     }
 
@@ -208,14 +249,14 @@ impl World {
         if !self.is_up(port) {
             return drop_for(Reason::EgressDown);
         }
-        match self.let_out(entered, port, as_what) {
-            Ok(Said::Accept) => Verdict {
+        match self.let_out(entered, port, as_what, false) {
+            Ok(Word::Accept) => Verdict {
                 outputs: BTreeMap::from([(number, entered.frame.bytes.clone())]),
                 commits: commits(entered),
                 ..drop_for(Reason::Unicast)
             },
-            Ok(Said::Drop(rule)) => drop_for(Reason::Filtered(rule)),
-            Ok(Said::Reject(rule)) => drop_for(Reason::Rejected(rule)),
+            Ok(Word::Drop(rule)) => drop_for(Reason::Filtered(rule)),
+            Ok(Word::Reject(rule)) => drop_for(Reason::Rejected(rule)),
             Err(reason) => drop_for(reason),
         }
     }
@@ -230,8 +271,8 @@ impl World {
             if !other || !here || !self.is_up(local.port) {
                 continue;
             }
-            match self.let_out(entered, local.port, as_what) {
-                Ok(Said::Accept) => {
+            match self.let_out(entered, local.port, as_what, true) {
+                Ok(Word::Accept) => {
                     outputs.insert(local.number, entered.frame.bytes.clone());
                 }
                 Err(Reason::PutTogether) => return drop_for(Reason::PutTogether),
@@ -261,13 +302,14 @@ fn drop_for(reason: Reason) -> Verdict {
         answer: None,
         punt: None,
         commits: BTreeSet::new(),
+        logged: BTreeSet::new(),
         reason,
     }
 }
 
-/// The ports whose zones get the connection: of an original packet only.
+/// The ports whose zones get the connection: of an original packet only, that rules accept.
 fn commits(entered: &Entered) -> BTreeSet<PortId> {
-    match entered.returns {
+    match entered.returns || entered.is_kept {
         true => BTreeSet::new(),
         false => entered.zones.clone(),
     }

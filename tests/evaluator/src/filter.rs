@@ -10,18 +10,21 @@ use weft_topology::{MacAddr, Object};
 
 use crate::enter::Entered;
 use crate::packet::{ARP, Piece};
-use crate::{Reason, World};
+use crate::{Reason, Said, World};
 
 const DEEPEST: usize = 32;
 const LONGEST: usize = 65_536;
 
 /// What a chain says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum Word {
     Accept,
     Drop(RuleId),
     Reject(RuleId),
 }
+
+/// What a chain says, and the rule that said so, if it logs.
+type Spoken = (Word, Option<RuleId>);
 
 /// What rules ask of a packet beyond what every packet has.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,15 +96,16 @@ impl World {
     pub(crate) fn say(
         &self,
         chains: [Option<ChainId>; 2],
-        entered: &Entered,
+        entered: &mut Entered,
         out: Option<&Port>,
-    ) -> Result<Said, Reason> {
+    ) -> Result<Word, Reason> {
         for chain in chains.into_iter().flatten() {
             // A datagram that came in fragments passes if it would as either of them.
             let pieces = match entered.came_in_fragments {
                 true => vec![Piece::First, Piece::Later],
                 false => vec![entered.packet.piece],
             };
+            let mut accepting = Vec::new();
             for piece in pieces {
                 let at = At {
                     world: self,
@@ -109,14 +113,25 @@ impl World {
                     out,
                     piece,
                 };
-                let said = at.evaluate(chain, 0, &mut LONGEST.clone())?;
-                match said {
-                    None | Some(Said::Accept) => {}
-                    Some(other) => return Ok(other),
+                match at.evaluate(chain, 0, &mut LONGEST.clone())? {
+                    None => {}
+                    Some((Word::Accept, logging)) => accepting.extend(logging),
+                    Some((denial, logging)) => {
+                        let said = match denial {
+                            Word::Reject(_) => Said::Reject,
+                            _ => Said::Drop,
+                        };
+                        entered.logged.extend(logging.map(|rule| (rule, said)));
+                        return Ok(denial);
+                    }
                 }
             }
+            if entered.is_first {
+                let said = accepting.into_iter().map(|rule| (rule, Said::Accept));
+                entered.logged.extend(said);
+            }
         }
-        Ok(Said::Accept)
+        Ok(Word::Accept)
     }
 }
 
@@ -134,17 +149,18 @@ impl At<'_> {
         id: ChainId,
         depth: usize,
         left: &mut usize,
-    ) -> Result<Option<Said>, Reason> {
+    ) -> Result<Option<Spoken>, Reason> {
         let chain = self.world.chain(id).ok_or(Reason::NoSuchChain)?;
         for rule in self.world.rules(chain) {
             *left = left.checked_sub(1).ok_or(Reason::ChainTooLong)?;
             if !self.holds(&rule.condition) {
                 continue;
             }
+            let logging = rule.log.as_ref().map(|_| rule.id);
             match rule.action {
-                RuleAction::Accept => return Ok(Some(Said::Accept)),
-                RuleAction::Drop => return Ok(Some(Said::Drop(rule.id))),
-                RuleAction::Reject => return Ok(Some(Said::Reject(rule.id))),
+                RuleAction::Accept => return Ok(Some((Word::Accept, logging))),
+                RuleAction::Drop => return Ok(Some((Word::Drop(rule.id), logging))),
+                RuleAction::Reject => return Ok(Some((Word::Reject(rule.id), logging))),
                 RuleAction::Return => return Ok(None),
                 RuleAction::Jump { .. } if depth == DEEPEST => return Err(Reason::ChainTooLong),
                 RuleAction::Jump { chain } => {

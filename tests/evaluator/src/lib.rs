@@ -65,6 +65,9 @@
 //! [`PutTogether`](Reason::PutTogether). What leaves as an original packet enters its connection in the zone of
 //! the ingress port, if that tracks it, and of each port where it leaves and that tracks it.
 //!
+//! Where connections are kept, an original packet of an admitted one passes chains that deny it, at a port that tracks
+//! it or behind one, unless it is flooded; then it enters no connection.
+//!
 //! **Chains**
 //!
 //! The ingress port's inbound chain and the bridge's are asked after DHCP and before learning; the bridge's
@@ -73,6 +76,10 @@
 //! the end of the first chain accepts. A condition holds if the fragment policy does and, inverted or not, all
 //! its tests do; a field that is absent equals nothing. A frame that came in fragments passes if it would as a
 //! first one and as a later one. Jumps go 32 deep at most, and 65,536 rules are looked at.
+//!
+//! A rule with a name for the log that decides at a place is logged, once for a frame: what it drops or rejects; what it
+//! accepts if that is not tracked, or goes the way of the first packet of a connection that was not entered yet. Of a
+//! datagram that came in fragments and is denied as one of them, only the denial is logged.
 //!
 //! **DHCP**, for frames of VLAN 0
 //!
@@ -160,6 +167,8 @@ pub struct World {
     pub learned: Vec<Learned>,
     /// How long a learned entry lives unused.
     pub ageing: Duration,
+    /// Whether connections that were admitted are kept when rules deny them.
+    pub keeps: bool,
 }
 
 /// Where a bridge has seen a MAC.
@@ -188,8 +197,21 @@ pub struct Verdict {
     pub punt: Option<Punt>,
     /// The ports whose zones get its connection.
     pub commits: BTreeSet<PortId>,
+    /// What rules said of it that is to be logged.
+    pub logged: BTreeSet<(RuleId, Said)>,
     /// Why.
     pub reason: Reason,
+}
+
+/// What a rule says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Said {
+    /// It passes.
+    Accept,
+    /// It is dropped.
+    Drop,
+    /// It is dropped, and its sender told.
+    Reject,
 }
 
 /// What connection tracking knows of a packet that enters.
@@ -197,6 +219,8 @@ pub struct Verdict {
 pub struct Arrival {
     /// Its connection, as the zone says that is asked.
     pub connection: Connection,
+    /// Whether its connection was entered in that zone before.
+    pub is_entered: bool,
     /// Whether it came in fragments, which were put together.
     pub came_in_fragments: bool,
 }
@@ -207,6 +231,8 @@ pub enum Connection {
     /// It begins one, or goes the way of the one that began it.
     #[default]
     Original,
+    /// It goes the way of the one that began it, and that was admitted, between these MACs and from this port.
+    Admitted,
     /// It is a reply, or an ICMP error about a connection.
     Return,
     /// The same, in a connection that was cut.

@@ -23,6 +23,12 @@ pub struct Figure {
     pub median: f64,
     /// The most.
     pub max: f64,
+    /// What the median is expected to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// Whether it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds: Option<bool>,
 }
 
 /// What a figure is held against.
@@ -58,6 +64,8 @@ impl Figure {
             min: *sorted.first()?,
             median: median(&sorted)?,
             max: *sorted.last()?,
+            expected: None,
+            holds: None,
         })
     }
 }
@@ -83,6 +91,25 @@ impl Report {
         median
     }
 
+    /// Adds samples of Weft with what their median is expected to be; gives the median.
+    pub fn judge(
+        &mut self,
+        case: &str,
+        unit: &'static str,
+        samples: &[f64],
+        expected: &str,
+        holds: impl Fn(f64) -> bool,
+    ) -> f64 {
+        let median = self.add(case, "weft", unit, samples);
+        let holds = holds(median);
+        if let Some(figure) = self.figures.last_mut() {
+            figure.expected = Some(expected.to_owned());
+            figure.holds = Some(holds);
+        }
+        self.expect(&format!("{case}: {expected}"), median, unit, holds);
+        median
+    }
+
     /// Adds what is expected of a value.
     pub fn expect(&mut self, what: &str, value: f64, unit: &'static str, holds: bool) {
         self.expectations.push(Expectation {
@@ -93,9 +120,16 @@ impl Report {
         });
     }
 
-    /// Writes the figures as JSON.
+    /// Writes the figures as JSON. Those of other cases that the file has from earlier runs stay.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let text = serde_json::to_string_pretty(&self.figures)? + "\n";
+        let mut all: Vec<Figure> = match std::fs::read_to_string(path) {
+            Ok(text) => serde_json::from_str(&text).unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        let is_new = |case: &str| self.figures.iter().any(|figure| figure.case == case);
+        all.retain(|figure| !is_new(&figure.case));
+        all.extend(self.figures.iter().cloned());
+        let text = serde_json::to_string_pretty(&all)? + "\n";
         std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
     }
 
@@ -153,6 +187,28 @@ mod tests {
             (1.0, 2.5, 10.0, 4)
         );
         assert_eq!(Figure::of("c", "weft", "ms", &[]), None);
+    }
+
+    #[test]
+    fn figures_of_other_cases_stay_in_the_file_and_those_of_the_same_are_replaced() {
+        let path = std::env::temp_dir().join(format!("weft-bench-{}.json", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let write = |case: &str, value: f64| {
+            let mut report = Report::default();
+            report.judge(case, "×", &[value], "at most 2", |value| value <= 2.0);
+            report.write(&path).unwrap();
+        };
+        write("one", 1.0);
+        write("two", 2.0);
+        write("one", 3.0);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let figures: Vec<Figure> = serde_json::from_str(&text).unwrap();
+        let found: Vec<_> = figures
+            .iter()
+            .map(|figure| (figure.case.as_str(), figure.median, figure.holds))
+            .collect();
+        assert_eq!(found, [("two", 2.0, Some(true)), ("one", 3.0, Some(false))]);
     }
 
     #[test]

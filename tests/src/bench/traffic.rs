@@ -53,6 +53,18 @@ impl Connections {
 
 /// Sends `count` datagrams, never more than `window` under way.
 pub(super) fn stream(pair: &mut Pair, of: Connections, count: u64, window: u64) -> Result<Stream> {
+    stream_with(pair, count, window, |datagram, number| {
+        datagram.set(of.of(number), number);
+    })
+}
+
+/// The same, each datagram made by `make`.
+pub(super) fn stream_with(
+    pair: &mut Pair,
+    count: u64,
+    window: u64,
+    mut make: impl FnMut(&mut Datagram, u64),
+) -> Result<Stream> {
     let mut datagram = Datagram::new(pair.from.mac, pair.to.mac);
     pair.to.drain();
     let (mut sent, mut received, mut lost) = (0, 0, 0);
@@ -60,7 +72,7 @@ pub(super) fn stream(pair: &mut Pair, of: Connections, count: u64, window: u64) 
     let mut last = began;
     while received + lost < count {
         while sent < count && sent - received - lost < window {
-            datagram.set(of.of(sent), sent);
+            make(&mut datagram, sent);
             pair.from.send_raw(datagram.bytes())?;
             sent += 1;
         }

@@ -1,14 +1,20 @@
 //! `weft-bench`: the bench, run in the guest by `make bench`.
 
+use std::alloc::System;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
-use weft_tests::bench::case::{flows, hits, plug, size};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use weft_tests::bench::case::{change, flows, groups, hits, masks, plug, restart, rules, size};
 use weft_tests::bench::report::Report;
-use weft_tests::bench::subject::bound;
+use weft_tests::bench::subject::{Program, bound};
 use weft_tests::demo::report::say;
+
+/// Counts what the walk of a packet asks for.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// A question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -21,6 +27,16 @@ enum Case {
     Size,
     /// (e) packets that meet a flow.
     Hits,
+    /// Security groups: (a) a miss, (b) new 5-tuples a second, (c) new connections that need no upcall.
+    Groups,
+    /// Security groups: (d) masks and flows of many remote addresses.
+    Masks,
+    /// Security groups: (e) from a change to its effect.
+    Change,
+    /// From the agent's start to the first new flow.
+    Restart,
+    /// Security groups: (f) the walk of a packet. Natively, in no guest.
+    Rules,
 }
 
 /// Measures Weft beside the least that any program can do, and beside Open vSwitch.
@@ -32,12 +48,12 @@ struct Cli {
     /// Only these cases.
     #[arg(long = "case", value_name = "CASE")]
     cases: Vec<Case>,
-    /// Of the flows, only this subject (bound, weft or ovs), for a profiler to look at.
+    /// Of flows and groups, only this subject (bound, weft, ovs or ovn), for a profiler to look at.
     #[arg(long, value_name = "SUBJECT")]
     only: Option<String>,
     /// Is the bound's loop, which the bench starts.
     #[arg(long, hide = true)]
-    answer: bool,
+    answer: Option<Program>,
     /// Where the figures go, as JSON.
     #[arg(long, default_value = "target/bench/results.json")]
     results: PathBuf,
@@ -45,13 +61,13 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if std::env::var_os("WEFT_GUEST").is_none() {
+    if std::env::var_os("WEFT_GUEST").is_none() && cli.cases != [Case::Rules] {
         say("weft-bench: runs in the test guest, whose network it changes: type `make bench`");
         return ExitCode::from(2);
     }
     let done = match cli.answer {
-        true => bound::serve(),
-        false => measure(&cli),
+        Some(program) => bound::serve(program),
+        None => measure(&cli),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -66,11 +82,18 @@ fn measure(cli: &Cli) -> Result<()> {
     let mut report = Report::default();
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").context("which kernel")?;
     say(&format!(
-        "kernel {}, {} processors, emulated: ratios count, not the figures",
+        "kernel {}, {} processors{}",
         kernel.trim(),
-        std::thread::available_parallelism()?
+        std::thread::available_parallelism()?,
+        match std::env::var_os("WEFT_GUEST") {
+            Some(_) => ", emulated: ratios count, not the figures",
+            None => "",
+        }
     ));
-    let wanted = |case| cli.cases.is_empty() || cli.cases.contains(&case);
+    let wanted = |case| match cli.cases.as_slice() {
+        [] => case != Case::Rules,
+        cases => cases.contains(&case),
+    };
     for &case in Case::value_variants() {
         if wanted(case) {
             run(case, &mut report, cli)?;
@@ -102,6 +125,29 @@ fn run(case: Case, report: &mut Report, cli: &Cli) -> Result<()> {
         Case::Hits => {
             say("(e) packets that meet a flow");
             hits::run(report, runs)
+        }
+        Case::Groups => {
+            say("security groups: (a) a miss, (b) new 5-tuples, (c) new connections");
+            groups::run(report, runs, cli.only.as_deref())
+        }
+        Case::Masks => {
+            say("security groups: (d) masks and flows of many remote addresses");
+            masks::run(report)
+        }
+        Case::Change => {
+            say("security groups: (e) from a change to its effect");
+            change::run(report, runs)
+        }
+        Case::Restart => {
+            say("from the agent's start to the first new flow");
+            restart::run(report, runs)
+        }
+        Case::Rules => {
+            say("security groups: (f) the walk of a packet");
+            rules::run(report, runs, || {
+                let so_far = ALLOCATOR.stats();
+                so_far.allocations + so_far.reallocations
+            })
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
+use weft_tests::demo::groups;
 use weft_tests::demo::report::{Report, say};
 use weft_tests::demo::scene::Scene;
 use weft_tests::demo::steps;
@@ -68,6 +69,26 @@ fn play(keep: bool) -> Result<bool> {
         "red2 becomes a DHCP host while all runs",
         "a change is in force when weft sync returns",
         || steps::host_is_added_live(scene),
+    );
+    report.step(
+        "a topology file's security group is put before blue2",
+        "one port is open, nothing else",
+        || groups::group_opens_one_port(scene),
+    );
+    report.step(
+        "what would closing it cut?",
+        "weft impact tells before anything is done",
+        || groups::impact_is_told(scene),
+    );
+    report.step(
+        "the group is closed under a running connection",
+        "what a rule allowed ends with it, and the drop has a name",
+        || groups::group_is_closed(scene),
+    );
+    report.step(
+        "the group is opened again",
+        "the connection goes on where it was",
+        || groups::group_is_opened_again(scene),
     );
     report.step(
         "SIGKILL of the agent under a running ping",

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::groups::Talk;
 use crate::cloud::{self, Network};
 use crate::command::run;
 use crate::host::Daemon;
@@ -44,6 +45,8 @@ pub struct Scene {
     pub red: Option<Network>,
     /// blue1, blue2, red1, red2.
     pub guests: Vec<Guest>,
+    /// A connection through a group.
+    pub talk: Option<Talk>,
 }
 
 /// Name, MAC and address of each machine: the same addresses on both bridges.
@@ -67,6 +70,7 @@ impl Scene {
             blue: None,
             red: None,
             guests: Vec::new(),
+            talk: None,
         })
     }
 

@@ -12,7 +12,7 @@ use crate::host::{agent_is_ready, status};
 use crate::wait;
 
 /// Longest wait for one thing.
-const LIMIT: Duration = Duration::from_secs(30);
+pub(super) const LIMIT: Duration = Duration::from_secs(30);
 
 /// Both programs serve.
 pub fn programs_serve(scene: &mut Scene) -> Result<String> {

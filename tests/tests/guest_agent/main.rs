@@ -13,6 +13,7 @@ mod change;
 mod dhcp;
 mod forwarding;
 mod groups;
+mod metering;
 mod restart;
 mod survival;
 mod watching;

@@ -227,7 +227,7 @@ fn doctor_top_and_log_level_tell_of_a_running_agent_and_of_none() {
     );
     site.weft(&["status"]).unwrap();
     assert!(
-        site.agent.log().contains("verb=Status"),
+        site.agent.log().contains("verb=\"Status\""),
         "{}",
         site.agent.log()
     );

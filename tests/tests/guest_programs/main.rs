@@ -17,6 +17,7 @@ mod cutting;
 mod fragments;
 mod healing;
 mod host;
+mod keeping;
 mod neighbours;
 mod packet;
 mod programs;

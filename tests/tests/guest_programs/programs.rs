@@ -132,6 +132,20 @@ impl Flows {
         self.add(matches, "drop");
     }
 
+    /// Originals that no rule admits: what was admitted, by its mark, passes all the same.
+    pub(crate) fn kept(&mut self, place: &str, family: Family, pass: &str) {
+        let admitted = format!("{VERDICT:#x}");
+        for (mark, actions) in [
+            (admitted.as_str(), pass),
+            ("0x0/0xfffffff0", "drop"),
+            ("0x80000000/0x80000000", "drop"),
+        ] {
+            let ip = family.ip("");
+            let matches = format!("{place},{ORIGINAL},ct_mark({mark}),{ip}");
+            self.add(matches, actions);
+        }
+    }
+
     /// Replies and errors about a connection that the zone knows, which never commit; and what is invalid.
     pub(crate) fn known(&mut self, place: &str, family: Family, pass: &str) {
         for (state, actions) in [

@@ -16,6 +16,7 @@ mod index;
 mod lookup;
 mod programs;
 mod server;
+mod suppose;
 mod tables;
 
 use std::collections::BTreeSet;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use crate::id::{ObjectId, PortId};
 use crate::object::Change;
+use crate::policy::Established;
 use crate::tag::Tag;
 use tables::Tables;
 
@@ -33,6 +35,7 @@ pub use programs::{Needs, Program, Step};
 pub struct Snapshot {
     epoch: Epoch,
     tables: Arc<Tables>,
+    established: Established,
 }
 
 /// A snapshot's number on one host. It differs between any two snapshots, made one from the other,
@@ -95,7 +98,12 @@ impl Snapshot {
             epoch.bindings += 1;
         }
         epoch.revision = revision;
-        (Snapshot { epoch, tables }, tags)
+        let next = Snapshot {
+            epoch,
+            tables,
+            established: self.established,
+        };
+        (next, tags)
     }
 
     /// Replaces the list of local ports by `ports`. Where a port or a number is named twice, the
@@ -114,8 +122,25 @@ impl Snapshot {
         (self.after_local_change(tables, &tags), tags)
     }
 
+    /// What removing a rule does to connections that it admitted. Tag: `Established`.
+    pub fn established(&self) -> Established {
+        self.established
+    }
+
+    /// Sets that. Returns the new version with the tags of the facts that it changed.
+    pub fn with_established(&self, established: Established) -> (Snapshot, BTreeSet<Tag>) {
+        let changed = established != self.established;
+        let tags = BTreeSet::from_iter(changed.then_some(Tag::Established));
+        let mut next = self.after_local_change(self.tables.clone(), &tags);
+        next.established = established;
+        (next, tags)
+    }
+
     /// Whether both snapshots give the same answers, whatever their numbers.
     pub fn same_content(&self, other: &Snapshot) -> bool {
+        if self.established != other.established {
+            return false;
+        }
         Arc::ptr_eq(&self.tables, &other.tables) || self.tables == other.tables
     }
 
@@ -124,7 +149,11 @@ impl Snapshot {
         if !tags.is_empty() {
             epoch.bindings += 1;
         }
-        Snapshot { epoch, tables }
+        Snapshot {
+            epoch,
+            tables,
+            established: self.established,
+        }
     }
 }
 

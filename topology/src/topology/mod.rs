@@ -4,6 +4,7 @@
 //! clone: a transaction that is refused has changed nothing.
 
 mod consistency;
+mod newly_named;
 mod transaction;
 
 use std::sync::Arc;

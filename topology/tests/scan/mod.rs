@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use weft_topology::chain::{Chain, Condition, Rule, RuleAction};
 use weft_topology::dhcp::{DhcpHost, DhcpSubnet};
 use weft_topology::id::{BridgeId, ChainId, PortId};
+use weft_topology::policy::Established;
 use weft_topology::port::Port;
 use weft_topology::snapshot::Step;
 use weft_topology::{Kind, Known, LocalPort, Object, ObjectId, Snapshot, Tag};
@@ -16,6 +17,7 @@ use crate::universe::{Model, addrs, router};
 /// All that is to be known under a tag, as text.
 pub(crate) fn asked(snapshot: &Snapshot, tag: Tag) -> String {
     match tag {
+        Tag::Established => format!("{:?}", snapshot.established()),
         Tag::Object(id) => {
             let derived = match id.kind {
                 Kind::DhcpSubnet => format!("{:?}", snapshot.dhcp_server(id.id.into())),
@@ -78,6 +80,8 @@ pub(crate) fn asked(snapshot: &Snapshot, tag: Tag) -> String {
 pub(crate) fn scanned(model: &Model, local: &[LocalPort], tag: Tag) -> String {
     let scan = Scan { model };
     match tag {
+        // No object says it.
+        Tag::Established => format!("{:?}", Established::default()),
         Tag::Object(id) => {
             let derived = match id.kind {
                 Kind::DhcpSubnet => format!("{:?}", scan.server_of(id)),

@@ -1,5 +1,6 @@
 //! Wishes, what follows from them, and steps on a datapath in memory.
 
+mod bench;
 mod carrier;
 mod desired;
 mod disk;

@@ -23,6 +23,7 @@ fn verdict(tags: &[Tag]) -> Verdict<'_> {
     Verdict {
         actions: &[],
         tags,
+        held: &[],
         reason: Reason::NoSuchPort(0),
         valid_until: None,
     }

@@ -23,6 +23,11 @@ pub(super) struct Conversations {
     file: Option<File>,
 }
 
+enum Inserted {
+    Known,
+    New { gone: Option<u32> },
+}
+
 impl Conversations {
     /// Those in a file, which is made if it is not there. Without one they last as long as the agent.
     pub(super) fn load(path: Option<PathBuf>) -> Self {
@@ -58,35 +63,41 @@ impl Conversations {
         self.by_mark.get(&(mark & !CUT))
     }
 
-    /// Adds one, on disk, too.
-    pub(super) fn add(&mut self, conversation: Conversation) {
-        if !self.insert(conversation) {
-            return;
-        }
+    /// All of them, by mark.
+    pub(super) fn all(&self) -> HashMap<u32, Conversation> {
+        self.by_mark.clone()
+    }
+
+    /// Adds one, on disk, too; the mark of one that makes room for it.
+    pub(super) fn add(&mut self, conversation: Conversation) -> Option<u32> {
+        let Inserted::New { gone } = self.insert(conversation) else {
+            return None;
+        };
         if let Some(file) = &mut self.file
             && let Err(error) = file.write_all(line(&conversation).as_bytes())
         {
             tracing::debug!(%error, "a conversation is not on disk");
         }
+        gone
     }
 
-    fn insert(&mut self, conversation: Conversation) -> bool {
+    fn insert(&mut self, conversation: Conversation) -> Inserted {
         let mark = conversation.mark();
         if self.by_mark.insert(mark, conversation).is_some() {
-            return false;
+            return Inserted::Known;
         }
         let marks = self.of_port.entry(conversation.port).or_default();
         marks.push_back(mark);
-        if marks.len() > MOST_OF_A_PORT
-            && let Some(oldest) = marks.pop_front()
-        {
+        let is_full = marks.len() > MOST_OF_A_PORT;
+        let gone = is_full.then(|| marks.pop_front()).flatten();
+        if let Some(oldest) = gone {
             self.by_mark.remove(&oldest);
         }
-        true
+        Inserted::New { gone }
     }
 }
 
-fn line(of: &Conversation) -> String {
+pub(crate) fn line(of: &Conversation) -> String {
     let tos = of.tos.map_or_else(|| "-".to_owned(), |tos| tos.to_string());
     format!(
         "{} {:012x} {:012x} {:04x} {:04x} {tos}\n",
@@ -94,7 +105,7 @@ fn line(of: &Conversation) -> String {
     )
 }
 
-fn parse(line: &str) -> Option<Conversation> {
+pub(crate) fn parse(line: &str) -> Option<Conversation> {
     let words: Vec<&str> = line.split(' ').collect();
     let [port, source, destination, tci, tpid, tos] = words[..] else {
         return None;
@@ -134,8 +145,8 @@ mod tests {
         let path = dir.path().join("conversations");
         let mut known = Conversations::load(Some(path.clone()));
         assert!(known.is_empty());
-        (0..3).for_each(|n| known.add(conversation(n)));
-        known.add(conversation(1));
+        (0..3).for_each(|n| assert_eq!(known.add(conversation(n)), None));
+        assert_eq!(known.add(conversation(1)), None);
         drop(known);
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 3);
@@ -151,7 +162,8 @@ mod tests {
     fn a_guest_that_invents_macs_costs_so_much_and_no_more() {
         let mut known = Conversations::load(None);
         let many = MOST_OF_A_PORT as u64 + 10;
-        (0..many).for_each(|n| known.add(conversation(n)));
+        let gone = (0..many).filter_map(|n| known.add(conversation(n)));
+        assert_eq!(gone.count(), 10);
         assert_eq!(known.by_mark.len(), MOST_OF_A_PORT);
         assert_eq!(known.get(conversation(0).mark()), None);
         assert!(known.get(conversation(many - 1).mark()).is_some());

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use weft_flow::present::{ethertype, protocol};
 use weft_flow::{Action, Field, FlowKey};
-use weft_flowsim::{Conversation, Learned, Outcome, Probe, Reason, Scratch, Time, simulate};
+use weft_flowsim::{Conversation, Learned, Outcome, Probe, Reason, Scratch, Step, Time, simulate};
 use weft_ovs::conntrack::{Entry, Part, Tuple};
 use weft_topology::Snapshot;
 
@@ -18,43 +18,64 @@ const ACK: u128 = 0x10;
 
 /// What is to be done with an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Judgement {
+pub(in crate::worker) enum Judgement {
     /// Its original packets pass, or nothing can be said of them now.
     Stays,
     /// They do not.
     Denied,
 }
 
-/// Judges an entry.
-pub(super) fn judge(
-    entry: &Entry,
-    conversation: &Conversation,
-    snapshot: &Snapshot,
-    (learned, now): (&dyn Learned, Time),
-    scratch: &mut Scratch,
-) -> Judgement {
-    // A port that is gone takes its connections with it.
-    let Some(local) = snapshot.local_by_port(conversation.port) else {
-        return Judgement::Stays;
-    };
-    let mut key = key_of(&entry.original, conversation, local.number);
-    for _ in 0..MOST_PASSES {
-        let mut probe = Probe::new(&key, &[], learned, now, scratch);
-        let outcome = simulate(snapshot, &mut probe);
-        let Some(pass) = pass_of(&outcome) else {
-            let judgement = of_outcome(&outcome, entry.zone);
-            scratch.recycle(outcome);
-            return judgement;
-        };
-        advance(&mut key, &outcome, pass, Answer::Established);
-        scratch.recycle(outcome);
-    }
-    Judgement::Stays
+/// Walks packets that nobody has sent.
+pub(in crate::worker) struct Judge<'a> {
+    pub(in crate::worker) snapshot: &'a Snapshot,
+    pub(in crate::worker) learned: &'a dyn Learned,
+    pub(in crate::worker) now: Time,
+    pub(in crate::worker) scratch: &'a mut Scratch,
 }
 
-/// A packet that passes enters its connection in this zone, unless no rule asks for connections any more. One that
-/// goes nowhere for another reason than a rule (its destination is not here, or not yet) is not denied.
-fn of_outcome(outcome: &Outcome, zone: u16) -> Judgement {
+impl Judge<'_> {
+    /// What becomes of an original packet of a connection; nothing where the port is gone, which takes its connections
+    /// with it. Steps are those of the last pass.
+    pub(in crate::worker) fn connection(
+        &mut self,
+        entry: &Entry,
+        conversation: &Conversation,
+        steps: Option<&mut Vec<Step>>,
+    ) -> Option<Outcome> {
+        let local = self.snapshot.local_by_port(conversation.port)?;
+        let key = key_of(&entry.original, conversation, local.number);
+        self.packet(key, (Answer::Established, entry.mark), steps)
+    }
+
+    /// What becomes of a packet in its last pass, if a table says so of it and has such a mark.
+    pub(in crate::worker) fn packet(
+        &mut self,
+        mut key: FlowKey,
+        (answer, mark): (Answer, u32),
+        mut steps: Option<&mut Vec<Step>>,
+    ) -> Option<Outcome> {
+        for _ in 0..MOST_PASSES {
+            let mut probe = Probe::new(&key, &[], self.learned, self.now, self.scratch);
+            if let Some(steps) = steps.as_deref_mut() {
+                steps.clear();
+                probe = probe.with_trace(steps);
+            }
+            let outcome = simulate(self.snapshot, &mut probe);
+            let Some(pass) = pass_of(&outcome) else {
+                return Some(outcome);
+            };
+            advance(&mut key, &outcome, pass, answer);
+            key.set(Field::CtMark, mark.into());
+            self.scratch.recycle(outcome);
+        }
+        None
+    }
+}
+
+/// What such an outcome means for an entry in a zone. A packet that passes enters its connection there, unless no rule
+/// asks for connections any more. One that goes nowhere for another reason than a rule (its destination is not here, or
+/// not yet) is not denied.
+pub(in crate::worker) fn judgement(outcome: &Outcome, zone: u16) -> Judgement {
     let enters = |action: &Action| matches!(action, Action::Ct(ct) if ct.commit && ct.zone == zone);
     let is_denied = match outcome.reason {
         Reason::Filtered(_)

@@ -21,31 +21,40 @@
 //! - *A connection begins while entries are listed*: a new flow let it in.
 //! - *An entry ends, or is another one by then*: it is named by its tuple and zone; a cut of one that the rules
 //!   allow lasts until its next original packet.
+//! - *The agent ends before a zone is emptied, or its state is lost*: what is in a zone that no port has is deleted as it
+//!   starts, before a port can get one if the datapath is new.
 //! - *The agent ends before a cut*: that one is due is noted in a file of the run directory, with the revision. The next
 //!   run cuts when it has that revision: its snapshot on disk may be older, and would deny what was allowed since.
 
-mod conversations;
+pub(crate) mod conversations;
+mod index;
 mod judge;
+mod live;
 mod note;
 
-use std::collections::{BTreeSet, VecDeque};
+pub(super) use self::judge::{Judge, Judgement, judgement};
+pub(super) use self::live::live;
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use weft_flowsim::{CUT, Conversation, Scratch};
-use weft_ovs::conntrack::{Bits, Entry, Filter, Outcome};
-use weft_ovs::{Conntrack, Datapath, Error};
+use weft_ovs::conntrack::{Bits, Filter, Outcome};
+use weft_ovs::{Conntrack, Datapath, Error, Vport};
 use weft_topology::{Epoch, Kind, Tag};
 
 use self::conversations::Conversations;
-use self::judge::Judgement;
+use self::index::{Facts, Index, facts};
+use self::live::{entries, strangers, zones};
 use self::note::Note;
 use super::run::Worker;
 use super::shared::Shared;
 use super::tally::Counter;
 use crate::hot::Event;
+use crate::sync::{Receiver, RecvTimeoutError, Sender};
 
 /// After a listing that failed, so long is waited before the next.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -54,17 +63,19 @@ const REMEMBERED: usize = 1 << 16;
 
 /// What the warden is told.
 pub(super) enum News {
-    /// A flow enters its connections.
-    Met(Conversation),
-    /// A snapshot goes out to the workers; whether it may deny what was allowed.
-    Published(Epoch, bool),
+    /// A flow enters its connections, and its verdict has read these facts.
+    Met(Conversation, Facts),
+    /// A snapshot goes out to the workers; what has changed, if that may deny what was allowed.
+    Published(Epoch, Option<Arc<BTreeSet<Tag>>>),
     /// Every worker is past it.
     Passed(Epoch),
     /// A port was let go: nothing of its zone is left.
     Vacated(u16),
+    /// Say whose connections are known, by mark.
+    Asked(Sender<HashMap<u32, Conversation>>),
     /// Say when all before this is dealt with.
     #[cfg(test)]
-    Echo(crossbeam_channel::Sender<()>),
+    Echo(Sender<()>),
     /// End the thread.
     Stop,
 }
@@ -74,15 +85,41 @@ pub(super) struct Warden {
     shared: Arc<Shared>,
     conntrack: Box<dyn Conntrack>,
     conversations: Conversations,
+    index: Index,
     scratch: Scratch,
     /// Published and not passed by all yet, the oldest first.
-    published: VecDeque<(Epoch, bool)>,
+    published: VecDeque<(Epoch, Option<Arc<BTreeSet<Tag>>>)>,
     /// Passed, and to be told of when what they deny is cut.
     passed: Vec<Epoch>,
-    /// Entries must be looked at, by a snapshot of this revision or a later one.
-    due: Option<u64>,
+    /// Entries must be looked at.
+    due: Option<Due>,
     note: Note,
     complained: bool,
+}
+
+/// That entries must be looked at.
+struct Due {
+    /// By a snapshot of this revision or a later one.
+    revision: u64,
+    /// Because of these changes; absent: an earlier run did not say which.
+    changed: Option<BTreeSet<Tag>>,
+}
+
+impl Due {
+    /// Another change, too.
+    fn add(earlier: Option<Self>, revision: u64, more: &BTreeSet<Tag>) -> Self {
+        let Some(mut due) = earlier else {
+            return Self {
+                revision,
+                changed: Some(more.clone()),
+            };
+        };
+        due.revision = due.revision.min(revision);
+        if let Some(changed) = &mut due.changed {
+            changed.extend(more);
+        }
+        due
+    }
 }
 
 /// Whether a change with these tags may deny what was allowed.
@@ -92,7 +129,7 @@ pub(super) fn may_deny(tags: &BTreeSet<Tag>) -> bool {
             id.kind,
             Kind::Chain | Kind::Rule | Kind::Port | Kind::Bridge | Kind::AddressGroup
         ),
-        Tag::Member(..) => true,
+        Tag::Member(..) | Tag::Established => true,
         _ => false,
     })
 }
@@ -107,14 +144,42 @@ impl Warden {
         Ok(Self {
             shared,
             conntrack: datapath.conntrack()?,
-            due: note.read(),
+            due: note.read().map(|revision| Due {
+                revision,
+                changed: None,
+            }),
             note,
             conversations: Conversations::load(file),
+            index: Index::default(),
             scratch: Scratch::new(),
             published: VecDeque::new(),
             passed: Vec::new(),
             complained: false,
         })
+    }
+
+    /// Deletes what flows of an earlier life have entered in zones that no port of this one has: a port that gets such a
+    /// zone shall not meet its connections.
+    pub(super) fn forget_strangers(&mut self, vports: &[Vport]) {
+        let mut zones = zones(&self.shared.snapshot());
+        zones.extend(
+            vports
+                .iter()
+                .filter_map(|of| u16::try_from(of.port_no).ok()),
+        );
+        let found = strangers(&mut *self.conntrack, &zones).and_then(|entries| {
+            for entry in &entries {
+                let _ = self.conntrack.delete(entry.zone, &entry.original)?;
+            }
+            Ok(entries.len())
+        });
+        match found {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "connections of ports that are gone were deleted"),
+            Err(error) => {
+                tracing::warn!(%error, "connections of ports that are gone stay until they time out");
+            }
+        }
     }
 
     /// Runs until it is told to stop.
@@ -144,24 +209,30 @@ impl Warden {
 
     fn take(&mut self, news: News) {
         match news {
-            News::Met(conversation) => self.conversations.add(conversation),
-            News::Published(epoch, may_deny) => {
-                if may_deny && !self.conversations.is_empty() {
+            News::Met(conversation, facts) => {
+                if let Some(forgotten) = self.conversations.add(conversation) {
+                    self.index.forget(forgotten);
+                }
+                self.index.read(conversation.mark(), facts);
+            }
+            News::Published(epoch, changed) => {
+                if changed.is_some() && !self.conversations.is_empty() {
                     self.note.write(epoch.revision);
                 }
-                self.published.push_back((epoch, may_deny));
+                self.published.push_back((epoch, changed));
             }
             News::Passed(epoch) => {
                 let last = self.published.iter().position(|(of, _)| *of == epoch);
-                for (epoch, may_deny) in self.published.drain(..last.map_or(0, |last| last + 1)) {
-                    if may_deny {
-                        let due = self.due.unwrap_or(epoch.revision);
-                        self.due = Some(due.min(epoch.revision));
+                for (epoch, changed) in self.published.drain(..last.map_or(0, |last| last + 1)) {
+                    if let Some(changed) = changed {
+                        self.due = Some(Due::add(self.due.take(), epoch.revision, &changed));
                     }
                     self.passed.push(epoch);
                 }
             }
             News::Vacated(zone) => self.vacate(zone),
+            // Who asked may have gone.
+            News::Asked(sender) => drop(sender.send(self.conversations.all())),
             #[cfg(test)]
             News::Echo(sender) => {
                 self.settle();
@@ -176,16 +247,16 @@ impl Warden {
         let Some(newest) = self.passed.last().map(|epoch| epoch.revision) else {
             return;
         };
-        if self.due.is_some_and(|due| due <= newest) {
-            match self.cut() {
+        if let Some(due) = self.due.take_if(|due| due.revision <= newest) {
+            match self.cut(due.changed.as_ref()) {
                 Ok(()) => {
-                    self.due = None;
                     self.complained = false;
-                    if !self.published.iter().any(|(_, may_deny)| *may_deny) {
+                    if !self.published.iter().any(|(_, changed)| changed.is_some()) {
                         self.note.remove();
                     }
                 }
                 Err(error) => {
+                    self.due = Some(due);
                     if !self.complained {
                         tracing::error!(%error, "connections that a change denies cannot be cut: it is tried again, \
                             and nothing newer counts as in force until then");
@@ -200,30 +271,39 @@ impl Warden {
         }
     }
 
-    /// Looks at every connection of this host's ports.
-    fn cut(&mut self) -> Result<(), Error> {
-        if self.conversations.is_empty() {
+    /// Looks at the connections of this host's ports that such changes may concern.
+    fn cut(&mut self, changed: Option<&BTreeSet<Tag>>) -> Result<(), Error> {
+        let concerned = self.index.concerned(changed);
+        if self.conversations.is_empty() || concerned.is_nobody() {
             return Ok(());
         }
         let snapshot = self.shared.snapshot();
-        let zones: BTreeSet<u16> = snapshot.local_ports().map(|local| local.zone()).collect();
-        let entries = self.entries(Filter::default(), |entry| {
-            zones.contains(&entry.zone) && entry.mark & !CUT != 0 && entry.mark & CUT == 0
-        })?;
-        let (mut cut, mut unknown) = (0_u64, 0_u64);
+        let entries = live(&mut *self.conntrack, &snapshot)?;
+        let (mut judged, mut cut, mut unknown) = (0_u64, 0_u64, 0_u64);
+        let mut strangers = HashSet::new();
         for entry in &entries {
             let Some(conversation) = self.conversations.get(entry.mark) else {
                 unknown += 1;
+                strangers.insert(entry.mark);
                 continue;
             };
-            let judgement = judge::judge(
-                entry,
-                conversation,
-                &snapshot,
-                (&self.shared.learned, self.shared.now()),
-                &mut self.scratch,
-            );
-            if judgement == Judgement::Denied {
+            if !concerned.has(entry) {
+                continue;
+            }
+            judged += 1;
+            let mut judge = Judge {
+                snapshot: &snapshot,
+                learned: &self.shared.learned,
+                now: self.shared.now(),
+                scratch: &mut self.scratch,
+            };
+            let Some(outcome) = judge.connection(entry, conversation, None) else {
+                continue;
+            };
+            let is_denied = judgement(&outcome, entry.zone) == Judgement::Denied;
+            self.index.judged(entry.mark, &outcome.tags);
+            self.scratch.recycle(outcome);
+            if is_denied {
                 let bits = Bits {
                     value: CUT,
                     mask: CUT,
@@ -232,13 +312,16 @@ impl Warden {
                 cut += u64::from(outcome == Outcome::Done);
             }
         }
+        self.index.done(&concerned, strangers);
+        self.shared.counters.add(Counter::ConnectionsJudged, judged);
         self.shared.counters.add(Counter::ConnectionsCut, cut);
         self.shared
             .counters
             .add(Counter::ConnectionsUnknown, unknown);
         if cut > 0 || unknown > 0 {
             tracing::info!(
-                looked_at = entries.len(),
+                judged,
+                of = entries.len(),
                 cut,
                 unknown,
                 "connections were judged again"
@@ -253,7 +336,7 @@ impl Warden {
             zone: Some(zone),
             ..Filter::default()
         };
-        let vacated = self.entries(filter, |_| true).and_then(|entries| {
+        let vacated = entries(&mut *self.conntrack, filter, |_| true).and_then(|entries| {
             for entry in &entries {
                 // One that has ended by itself is as good.
                 let _ = self.conntrack.delete(zone, &entry.original)?;
@@ -272,28 +355,21 @@ impl Warden {
             }
         }
     }
-
-    fn entries(
-        &mut self,
-        filter: Filter,
-        wanted: impl Fn(&Entry) -> bool,
-    ) -> Result<Vec<Entry>, Error> {
-        let mut found = Vec::new();
-        self.conntrack.list(filter, &mut |entry| {
-            found.extend(entry.ok().filter(|entry| wanted(entry)));
-        })?;
-        Ok(found)
-    }
 }
 
 impl Worker {
-    /// Tells of a conversation whose connections a flow enters, once.
-    pub(super) fn meet_conversation(&mut self, conversation: Conversation) {
+    /// Tells of a conversation whose connections a flow enters, once for each set of facts that such a flow depends on.
+    pub(super) fn meet_conversation(&mut self, conversation: Conversation, tags: &[Tag]) {
         if self.met.len() >= REMEMBERED {
             self.met.clear();
         }
-        if self.met.insert(conversation.mark()) {
-            self.shared.tell_warden(News::Met(conversation));
+        let mut hasher = self.met.hasher().build_hasher();
+        conversation.mark().hash(&mut hasher);
+        facts(tags).for_each(|fact| fact.hash(&mut hasher));
+        if self.met.insert(hasher.finish()) {
+            let facts: BTreeSet<Tag> = facts(tags).collect();
+            let facts: Facts = facts.into_iter().collect();
+            self.shared.tell_warden(News::Met(conversation, facts));
         }
     }
 }

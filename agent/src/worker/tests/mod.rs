@@ -2,11 +2,16 @@
 
 mod accounts;
 mod adoption;
+mod auditing;
 mod changes;
+mod impact;
 mod learning;
 mod limits;
+mod logging;
+mod metering;
 mod parking;
 mod ports;
+mod races;
 mod stage;
 mod sweeping;
 mod topology;

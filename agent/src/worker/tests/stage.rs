@@ -9,11 +9,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use weft_flow::{Action, Field, key::mac_to_bits};
 use weft_flowsim::Time;
 use weft_ovs::{Datapath, DumpedFlow, MemoryDatapath, NewVport, VportKind, Writes};
-use weft_topology::{Change, LocalPort, MacAddr, Snapshot, Tag};
+use weft_topology::{Change, Epoch, LocalPort, MacAddr, Snapshot, Tag};
 
+use super::races::contended::Contended;
 use super::topology::{bridge, frame, mac, port, port_id, put};
 use crate::accounts::Accounts;
 use crate::hot::{Event, Hot, Limits, Start};
+use crate::sync::{bounded, point, sleep};
 use crate::worker::connections::News;
 use crate::worker::pool::{Workers, start_with};
 use crate::worker::sweep::Sweeper;
@@ -29,7 +31,7 @@ pub(super) struct Stage {
     pub(super) limits: Limits,
     time: Arc<AtomicU64>,
     sweeper: Sweeper,
-    events: UnboundedReceiver<Event>,
+    pub(super) events: UnboundedReceiver<Event>,
     local: Vec<LocalPort>,
     revision: u64,
     /// For the next agent.
@@ -43,6 +45,9 @@ impl Stage {
             flows_per_port: 1_000,
             connections_per_zone: 1,
             punts_per_port: 3,
+            fragments_per_port: 100,
+            logs_per_port: 1,
+            log_burst: 2,
         };
         Self::with_limits(count, limits)
     }
@@ -106,6 +111,24 @@ impl Stage {
         self.local.retain(|local| local.port != port_id(n));
     }
 
+    /// The device of a port that was let go goes, too.
+    pub(super) fn forget_port(&mut self, n: u8) {
+        self.datapath.remove_device(self.number(n)).unwrap();
+        self.local.retain(|local| local.port != port_id(n));
+    }
+
+    /// A handle on the datapath for another thread.
+    pub(super) fn contended(&self) -> Contended {
+        Contended(self.datapath.fork().unwrap())
+    }
+
+    /// The same while no agent runs.
+    pub(super) fn let_go_unseen(&mut self, n: u8) {
+        let number = self.number(n);
+        self.datapath.remove_device(number).unwrap();
+        self.local.retain(|local| local.port != port_id(n));
+    }
+
     pub(super) fn number(&self, n: u8) -> u32 {
         let mut local = self.local.iter();
         local.find(|it| it.port == port_id(n)).unwrap().number
@@ -118,11 +141,56 @@ impl Stage {
         self.publish(snapshot, tags);
     }
 
+    /// The same, without waiting for it.
+    pub(super) fn change_unsettled(&mut self, changes: &[Change]) {
+        self.revision += 1;
+        let (snapshot, tags) = self.snapshot.apply(self.revision, changes);
+        self.snapshot = snapshot.clone();
+        self.workers.publish(Arc::new(snapshot), Arc::new(tags));
+    }
+
+    /// A port's vport goes away and comes back under the same number.
+    pub(super) fn replug(&mut self, n: u8) {
+        let number = self.number(n);
+        self.let_go(n);
+        let (snapshot, tags) = self.snapshot.with_local(&self.local);
+        self.snapshot = snapshot.clone();
+        self.workers.publish(Arc::new(snapshot), Arc::new(tags));
+        let interface = format!("tap{n}");
+        let upcall_pids = self.workers.attach(port_id(n), &interface).unwrap();
+        let vport = NewVport {
+            name: interface.clone(),
+            kind: VportKind::Netdev,
+            port_no: Some(number),
+            upcall_pids,
+        };
+        self.datapath.add_port(&vport).unwrap();
+        self.workers.attached(port_id(n), number);
+        self.local.push(LocalPort {
+            port: port_id(n),
+            number,
+            interface,
+        });
+        let (snapshot, tags) = self.snapshot.with_local(&self.local);
+        self.snapshot = snapshot.clone();
+        self.workers.publish(Arc::new(snapshot), Arc::new(tags));
+    }
+
     pub(super) fn publish(&mut self, snapshot: Snapshot, tags: BTreeSet<Tag>) {
         self.snapshot = snapshot;
         let snapshot = Arc::new(self.snapshot.clone());
         self.workers.publish(snapshot, Arc::new(tags));
         self.settle();
+    }
+
+    /// The topology begins to change: what the workers make of it is still to come.
+    pub(super) fn begin_to_change(&mut self, changes: &[Change]) -> Epoch {
+        self.revision += 1;
+        let (snapshot, tags) = self.snapshot.apply(self.revision, changes);
+        self.snapshot = snapshot;
+        let snapshot = Arc::new(self.snapshot.clone());
+        self.workers.publish(snapshot, Arc::new(tags));
+        self.snapshot.epoch()
     }
 
     fn publish_local(&mut self) {
@@ -179,6 +247,12 @@ impl Stage {
     pub(super) fn sweep(&mut self) {
         self.sweeper.sweep().unwrap();
         self.settle();
+    }
+
+    /// A dump, without waiting for more than that the workers have heard of it.
+    pub(super) fn sweep_unsettled(&mut self) {
+        self.sweeper.sweep().unwrap();
+        self.workers.ask_all("hear of a dump", |_| ()).unwrap();
     }
 
     pub(super) fn pass(&self, milliseconds: u64) {
@@ -243,7 +317,7 @@ impl Stage {
     /// What the workers have told since this was last asked.
     pub(super) fn events(&mut self) -> Vec<Event> {
         // An epoch is told of by the warden.
-        let (sender, echo) = crossbeam_channel::bounded(1);
+        let (sender, echo) = bounded(1);
         self.workers.shared.tell_warden(News::Echo(sender));
         echo.recv_timeout(PATIENCE).unwrap();
         std::iter::from_fn(|| self.events.try_recv().ok()).collect()
@@ -265,6 +339,7 @@ impl Stage {
         for local in &self.local {
             let pids = self.workers.attach(local.port, &local.interface).unwrap();
             self.datapath.set_upcall_pids(local.number, &pids).unwrap();
+            self.workers.attached(local.port, local.number);
         }
         self.snapshot = snapshot;
         self.publish_local();
@@ -302,16 +377,20 @@ fn start(
 ) -> (Arc<Workers>, UnboundedReceiver<Event>) {
     let (sender, events) = unbounded_channel();
     let start = Start {
-        datapath: datapath.fork().unwrap(),
+        datapath: Box::new(Contended(datapath.fork().unwrap())),
         snapshot: Arc::new(Snapshot::default()),
         limits,
         exact_flows: false,
+        audit: true,
         accounts,
         conversations: None,
         events: sender,
     };
     let time = time.clone();
-    let clock = Box::new(move || Time(time.load(Ordering::Relaxed)));
+    let clock = Box::new(move || {
+        point();
+        Time(time.load(Ordering::Relaxed))
+    });
     (start_with(start, WORKERS, clock).unwrap(), events)
 }
 
@@ -324,6 +403,6 @@ pub(super) fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !happened() {
         assert!(Instant::now() < end, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_micros(200));
+        sleep(Duration::from_micros(200));
     }
 }

@@ -6,17 +6,20 @@ use std::path::{Path, PathBuf};
 use syn::{Attribute, Fields, Item, Meta};
 
 /// Where types that are on the wire are declared, below the workspace.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 15] = [
     "wire/src/control.rs",
     "wire/src/host.rs",
+    "wire/src/impact.rs",
     "wire/src/plug_file.rs",
     "wire/src/sync.rs",
     "wire/src/watch.rs",
+    "wire/src/why.rs",
     "topology/src/bridge.rs",
     "topology/src/chain.rs",
     "topology/src/dhcp.rs",
     "topology/src/host.rs",
     "topology/src/id.rs",
+    "topology/src/policy.rs",
     "topology/src/port.rs",
     "topology/src/router.rs",
 ];

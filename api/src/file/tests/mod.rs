@@ -30,7 +30,9 @@ fn after(model: &Model, planned: Planned) -> Model {
 
 /// Applies a file: the model after it, and what was different.
 fn applied(model: &Model, file: &TopologyFile) -> (Model, Vec<Difference>) {
-    let Plan { planned, answer } = plan(model, file, &absent).unwrap();
+    let Plan {
+        planned, answer, ..
+    } = plan(model, file, &absent).unwrap();
     (after(model, planned), answer.differences)
 }
 

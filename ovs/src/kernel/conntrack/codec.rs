@@ -6,12 +6,12 @@ use std::time::Duration;
 use weft_flow::attr::{Attr, AttrError, Attrs, NESTED, PutAttr, TooLong};
 use weft_flow::present::protocol;
 
-use super::uapi::{attr, counters, ip, proto, protoinfo, tuple as tuple_attr};
+use super::uapi::{attr, counters, ip, proto, protoinfo, timestamp, tuple as tuple_attr};
 use crate::conntrack::{Bits, Counters, Entry, Part, Status, TcpState, Traffic, Tuple};
 use crate::nl::requests::Failure;
 
 /// Appends what names an entry: its zone and its original direction.
-pub(super) fn encode_name(zone: u16, original: &Tuple, out: &mut Vec<u8>) -> Result<(), TooLong> {
+pub(crate) fn encode_name(zone: u16, original: &Tuple, out: &mut Vec<u8>) -> Result<(), TooLong> {
     let whole = out.begin(attr::TUPLE_ORIG | NESTED);
     let addresses = out.begin(tuple_attr::IP | NESTED);
     encode_address((ip::V4_SRC, ip::V6_SRC), original.source, out);
@@ -67,7 +67,7 @@ pub(crate) fn decode(attrs: Attrs<'_>) -> Result<Entry, Failure> {
     let (mut original, mut reply) = (None, None);
     let (mut zone, mut mark, mut id) = (0, 0, 0);
     let (mut status, mut tcp_state, mut timeout) = (Status::default(), None, None);
-    let mut traffic = (None, None);
+    let (mut traffic, mut began) = ((None, None), None);
     for part in attrs {
         let part = part?;
         match part.kind {
@@ -81,6 +81,7 @@ pub(crate) fn decode(attrs: Attrs<'_>) -> Result<Entry, Failure> {
             attr::COUNTERS_REPLY => traffic.1 = Some(decode_traffic(&part)?),
             attr::ID => id = part.be32()?,
             attr::ZONE => zone = part.be16()?,
+            attr::TIMESTAMP => began = decode_began(&part)?,
             _ => {}
         }
     }
@@ -96,6 +97,7 @@ pub(crate) fn decode(attrs: Attrs<'_>) -> Result<Entry, Failure> {
         status,
         tcp_state,
         timeout,
+        began,
         counters,
         id,
     })
@@ -186,6 +188,17 @@ fn decode_tcp_state(whole: &Attr<'_>) -> Result<Option<TcpState>, AttrError> {
     Ok(None)
 }
 
+/// Nanoseconds since 1970.
+fn decode_began(whole: &Attr<'_>) -> Result<Option<Duration>, AttrError> {
+    for part in whole.attrs() {
+        let part = part?;
+        if part.kind == timestamp::START {
+            return Ok(Some(Duration::from_nanos(part.be64()?)));
+        }
+    }
+    Ok(None)
+}
+
 fn decode_traffic(whole: &Attr<'_>) -> Result<Traffic, AttrError> {
     let mut traffic = Traffic::default();
     for part in whole.attrs() {
@@ -197,6 +210,16 @@ fn decode_traffic(whole: &Attr<'_>) -> Result<Traffic, AttrError> {
         }
     }
     Ok(traffic)
+}
+
+/// An entry with the tuple of a name in both directions.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn both_ways(mut name: Vec<u8>) -> Vec<u8> {
+    let length = name.first_chunk().map(|length| u16::from_ne_bytes(*length));
+    let mut reply = name[..usize::from(length.unwrap_or(0))].to_vec();
+    reply[2..4].copy_from_slice(&(attr::TUPLE_REPLY | NESTED).to_ne_bytes());
+    name.extend(reply);
+    name
 }
 
 #[cfg(test)]

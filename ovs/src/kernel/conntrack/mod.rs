@@ -5,7 +5,7 @@
 //! kernel reads them otherwise than they look: a deletion without a tuple, a filter by zone, and a request
 //! for a change that might make an entry (`NLM_F_CREATE`).
 
-mod codec;
+pub(super) mod codec;
 mod uapi;
 
 use nix::errno::Errno;

@@ -26,6 +26,7 @@ pub(crate) mod attr {
     pub(crate) const COUNTERS_REPLY: u16 = 10;
     pub(crate) const ID: u16 = 12;
     pub(crate) const ZONE: u16 = 18;
+    pub(crate) const TIMESTAMP: u16 = 20;
     pub(crate) const MARK_MASK: u16 = 21;
 }
 
@@ -60,6 +61,11 @@ pub(crate) mod proto {
 pub(crate) mod protoinfo {
     pub(crate) const TCP: u16 = 1;
     pub(crate) const TCP_STATE: u16 = 1;
+}
+
+/// `enum ctattr_tstamp`.
+pub(crate) mod timestamp {
+    pub(crate) const START: u16 = 1;
 }
 
 /// `enum ctattr_counters`.

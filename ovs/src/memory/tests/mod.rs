@@ -2,6 +2,7 @@
 
 mod bounds;
 mod strangers;
+mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -96,7 +97,7 @@ fn an_action_that_is_not_done_is_refused_when_it_is_put() {
     });
     for action in [
         Action::Truncate(60),
-        Action::Clone(vec![Action::Output(1)]),
+        Action::Clone(vec![Action::Truncate(60)]),
         labels,
         committed(range),
     ] {

@@ -48,6 +48,7 @@ pub(crate) fn world() -> World {
         local: (1..=6).map(local).collect(),
         learned: Vec::new(),
         ageing: at(300),
+        keeps: false,
     }
 }
 

@@ -1,13 +1,12 @@
 //! (a) How many new flows a second, and (b) how long the first packet of one takes: every datagram is of a
 //! connection of its own, and every flow is exact, so each needs an upcall.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 
+use super::{middle, ratios};
 use crate::bench::processors::{Part, run_as};
 use crate::bench::report::Report;
-use crate::bench::subject::{Bound, Masks, Ovs, Subject, Weft};
+use crate::bench::subject::{Bound, Masks, Ovs, Program, Subject, Weft};
 use crate::bench::traffic::{Connections, introduce, one_by_one, stream};
 use crate::demo::report::say;
 
@@ -31,7 +30,7 @@ pub fn run(report: &mut Report, runs: u32, only: Option<&str>) -> Result<()> {
     let mut subjects: Vec<Box<dyn Subject>> = Vec::new();
     run_as(Part::Subject)?;
     if is_wanted("bound") {
-        subjects.push(Box::new(Bound::start()?));
+        subjects.push(Box::new(Bound::start(Program::Bare)?));
     }
     if is_wanted("weft") {
         subjects.push(Box::new(Weft::start(Masks::Exact)?));
@@ -82,14 +81,8 @@ pub fn run(report: &mut Report, runs: u32, only: Option<&str>) -> Result<()> {
 }
 
 fn judge(report: &mut Report, bound: &Samples, weft: &Samples, ovs: &Samples) {
-    let mut against = |case: &str, one: &[f64], other: &[f64]| {
-        let ratios: Vec<f64> = one
-            .iter()
-            .zip(other)
-            .map(|(one, other)| one / other)
-            .collect();
-        report.add(case, "weft", "×", &ratios)
-    };
+    let mut against =
+        |case: &str, one: &[f64], other: &[f64]| report.add(case, "weft", "×", &ratios(one, other));
     let of_bound = against("new flows / bound", &weft.rates, &bound.rates);
     let of_ovs = against("new flows / ovs", &weft.rates, &ovs.rates);
     let delay = against("first packet / bound", &weft.delays, &bound.delays);
@@ -111,10 +104,4 @@ fn judge(report: &mut Report, bound: &Samples, weft: &Samples, ovs: &Samples) {
         "×",
         delay <= 1.3,
     );
-}
-
-fn middle(mut delays: Vec<Duration>) -> f64 {
-    delays.sort_unstable();
-    let middle = delays.get(delays.len() / 2).copied().unwrap_or_default();
-    middle.as_secs_f64() * 1e6
 }

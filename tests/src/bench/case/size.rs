@@ -1,19 +1,15 @@
 //! (d) How much memory the agent holds with few and with many ports, and how long it takes to serve them again
 //! after it was killed.
 
-use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use weft_vif_driver::agent::{Asked, ask};
+use anyhow::{Context, Result, ensure};
 use weft_vif_driver::tap::{self, TapOptions};
-use weft_wire::control::Verb;
 
 use crate::bench::pair::in_netns;
 use crate::bench::report::Report;
 use crate::bench::subject::{Masks, Ovs};
-use crate::cloud::{self, Network};
+use crate::crowd::{AT_ONCE, plug_all};
 use crate::demo::report::say;
 use crate::host::Daemon;
 use crate::site::Site;
@@ -25,8 +21,6 @@ const SIZES: [usize; 3] = [2, 100, 1000];
 const TYPICAL: usize = 100;
 /// In MiB.
 const LIMIT: f64 = 30.0;
-/// Plugs at a time.
-const AT_ONCE: usize = 16;
 /// How long a start may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -88,42 +82,6 @@ pub fn run(report: &mut Report, runs: u32) -> Result<()> {
         report.add(&format!("memory, {size} ports"), "ovs", "MiB", &[held]);
     }
     Ok(())
-}
-
-/// Makes ports with these numbers and plugs them, as a host does whose machines all start.
-fn plug_all(site: &Site, network: &Network, numbers: Range<usize>) -> Result<()> {
-    let numbers = Mutex::new(numbers);
-    let work = || {
-        loop {
-            let number = numbers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .next();
-            let Some(number) = number else { return Ok(()) };
-            let name = format!("tapz{number}");
-            tap::create(&name, TapOptions::default())?;
-            plug(site, &cloud::port(&site.rest, network)?, &name)?;
-        }
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
-        let mut ended = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
-        ended.try_for_each(|ended| ended.unwrap_or_else(|_| bail!("a thread that plugs panicked")))
-    })
-}
-
-/// Plugs by the control socket, without a process for each.
-fn plug(site: &Site, port: &str, interface: &str) -> Result<()> {
-    let verb = Verb::Plug {
-        port: port.parse().context("the service's id is no id")?,
-        interface: interface.to_owned(),
-        mtu: None,
-        timeout_ms: 60_000,
-    };
-    match ask(&site.socket(), verb, PATIENCE)? {
-        Asked::Answered(_) => Ok(()),
-        other => bail!("the agent did not plug {interface}: {other:?}"),
-    }
 }
 
 /// SIGKILL and a start; how long until the agent serves, with all its ports.

@@ -1,6 +1,8 @@
 //! Netlink messages of the bound, put together from bytes that an upcall brought: nothing is decoded that
 //! need not be. Numbers: `include/uapi/linux/{netlink,genetlink,openvswitch}.h`.
 
+use std::ops::Range;
+
 /// `NLM_F_REQUEST`, `NLM_F_CREATE`.
 const REQUEST: u16 = 0x01;
 const CREATE: u16 = 0x400;
@@ -16,7 +18,6 @@ pub(super) mod number {
     pub(super) const PACKET_PACKET: u16 = 1;
     pub(super) const PACKET_KEY: u16 = 2;
     pub(super) const PACKET_ACTIONS: u16 = 3;
-    pub(super) const ACTION_OUTPUT: u16 = 1;
 }
 
 /// The two attributes of an upcall that matter.
@@ -28,17 +29,14 @@ pub(super) struct Upcall<'a> {
 
 /// Finds packet and key in an upcall.
 pub(super) fn upcall(message: &[u8]) -> Option<Upcall<'_>> {
+    let attributes = message.get(HEADERS..)?;
     let (mut packet, mut key) = (None, None);
-    let mut rest = message.get(HEADERS..)?;
-    while let Some(&[l0, l1, k0, k1]) = rest.first_chunk::<4>() {
-        let length = usize::from(u16::from_ne_bytes([l0, l1]));
-        let payload = rest.get(4..length)?;
-        match u16::from_ne_bytes([k0, k1]) {
-            number::PACKET_PACKET => packet = Some(payload),
-            number::PACKET_KEY => key = Some(payload),
+    for (kind, at) in places(attributes) {
+        match kind {
+            number::PACKET_PACKET => packet = attributes.get(at),
+            number::PACKET_KEY => key = attributes.get(at),
             _ => {}
         }
-        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
     Some(Upcall {
         packet: packet?,
@@ -46,20 +44,37 @@ pub(super) fn upcall(message: &[u8]) -> Option<Upcall<'_>> {
     })
 }
 
-/// Appends what puts an exact flow of an upcall's key.
-pub(super) fn put(out: &mut Vec<u8>, family: u16, datapath: u32, upcall: Upcall<'_>, to: u32) {
+/// The attributes of a message, and where the payload of each stands.
+pub(super) fn places(attributes: &[u8]) -> impl Iterator<Item = (u16, Range<usize>)> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let &[l0, l1, k0, k1] = attributes.get(at..)?.first_chunk()?;
+        let length = usize::from(u16::from_ne_bytes([l0, l1]));
+        let payload = at + 4..at + length;
+        at += length.next_multiple_of(4).max(4);
+        Some((u16::from_ne_bytes([k0, k1]), payload))
+    })
+}
+
+/// Appends what puts an exact flow of a key.
+pub(super) fn put(out: &mut Vec<u8>, (family, datapath): (u16, u32), key: &[u8], actions: &[u8]) {
     let start = open(out, family, CREATE, number::FLOW_NEW, datapath);
-    attribute(out, number::FLOW_KEY, upcall.key);
-    output(out, number::FLOW_ACTIONS, to);
+    attribute(out, number::FLOW_KEY, key);
+    attribute(out, number::FLOW_ACTIONS, actions);
     close(out, start);
 }
 
 /// Appends what sends an upcall's packet.
-pub(super) fn execute(out: &mut Vec<u8>, family: u16, datapath: u32, upcall: Upcall<'_>, to: u32) {
+pub(super) fn execute(
+    out: &mut Vec<u8>,
+    (family, datapath): (u16, u32),
+    upcall: Upcall<'_>,
+    actions: &[u8],
+) {
     let start = open(out, family, 0, number::PACKET_EXECUTE, datapath);
     attribute(out, number::PACKET_PACKET, upcall.packet);
     attribute(out, number::PACKET_KEY, upcall.key);
-    output(out, number::PACKET_ACTIONS, to);
+    attribute(out, number::PACKET_ACTIONS, actions);
     close(out, start);
 }
 
@@ -91,10 +106,4 @@ fn attribute(out: &mut Vec<u8>, kind: u16, payload: &[u8]) {
     out.extend_from_slice(&kind.to_ne_bytes());
     out.extend_from_slice(payload);
     out.resize(out.len().next_multiple_of(4), 0);
-}
-
-fn output(out: &mut Vec<u8>, kind: u16, to: u32) {
-    let mut action = Vec::with_capacity(8);
-    attribute(&mut action, number::ACTION_OUTPUT, &to.to_ne_bytes());
-    attribute(out, kind, &action);
 }

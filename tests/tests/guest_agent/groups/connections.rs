@@ -136,7 +136,7 @@ fn a_rule_that_is_taken_away_cuts_what_it_let_in_although_the_other_may_begin_an
 }
 
 /// Entries in a zone.
-fn entries(zone: u16) -> usize {
+pub(super) fn entries(zone: u16) -> usize {
     let datapath = KernelDatapath::open(DATAPATH, OpenMode::Adopt).unwrap();
     let filter = Filter {
         zone: Some(zone),

@@ -1,9 +1,18 @@
 //! Security groups on a real kernel.
 
 mod connections;
+mod cuts;
+mod forged;
 mod fragments;
 mod guests;
+mod impact;
+mod keeping;
+mod logging;
+mod many;
+mod members;
 mod restart;
+mod tools;
+mod why;
 
 use std::cell::Cell;
 use std::time::Duration;

@@ -1,8 +1,9 @@
 //! Connections and the agent's end: what is established goes on, and what a change denies meanwhile is cut at the start.
 
-use weft_tests::frames::Carries;
+use weft_tests::frames::{Carries, Family};
 use weft_tests::site::Site;
 
+use super::connections::entries;
 use super::{FAMILIES, connections, machine, open_rules, passes};
 
 #[test]
@@ -67,4 +68,27 @@ fn connections_live_through_a_sigkill_and_what_was_denied_meanwhile_is_cut() {
             );
         }
     }
+}
+
+#[test]
+fn a_port_of_a_new_datapath_does_not_meet_the_connections_of_one_that_is_gone() {
+    let begin = |site: &Site| {
+        let network = site.network("blue").unwrap();
+        let a = machine(site, &network, 1, &open_rules());
+        let b = machine(site, &network, 2, &open_rules());
+        site.sync().unwrap();
+        (a, b)
+    };
+    let [(udp, answer), ..] = connections();
+    let site = Site::start("groups-gone").unwrap();
+    let (mut a, mut b) = begin(&site);
+    assert!(passes(&mut a, &mut b, Family::V4, udp));
+    assert!(passes(&mut b, &mut a, Family::V4, answer));
+    assert_eq!((entries(1), entries(2)), (1, 1));
+    // The host is set up anew, its state with it; the kernel remembers.
+    drop((a, b, site));
+    let site = Site::start("groups-anew").unwrap();
+    assert_eq!((entries(1), entries(2)), (0, 0));
+    let (mut a, mut b) = begin(&site);
+    assert!(!passes(&mut b, &mut a, Family::V4, answer));
 }

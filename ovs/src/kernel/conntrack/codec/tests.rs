@@ -5,7 +5,7 @@ use proptest::prelude::{any, proptest};
 use weft_flow::attr::{Attrs, NESTED, PutAttr};
 
 use super::super::uapi::attr;
-use super::{decode, encode_mark, encode_name};
+use super::{both_ways, decode, encode_mark, encode_name};
 use crate::conntrack::{Bits, Part, TcpState, Tuple};
 
 fn tuple(addresses: [&str; 2], protocol: u8, part: Part) -> Tuple {
@@ -27,12 +27,7 @@ const PORTS: Part = Part::Ports {
 fn entry(tuple: &Tuple) -> Vec<u8> {
     let mut out = Vec::new();
     encode_name(5, tuple, &mut out).unwrap();
-    let length = u16::from_ne_bytes([out[0], out[1]]);
-    let reply = out[..usize::from(length)].to_vec();
-    let at = out.len();
-    out.extend(reply);
-    out[at + 2..at + 4].copy_from_slice(&(attr::TUPLE_REPLY | NESTED).to_ne_bytes());
-    out
+    both_ways(out)
 }
 
 #[test]
@@ -66,9 +61,15 @@ fn what_is_not_known_is_passed_over_also_within() {
     bytes.put_array(5, &[0; 3]);
     bytes.end(tcp).unwrap();
     bytes.end(protoinfo).unwrap();
+    let timestamp = bytes.begin(attr::TIMESTAMP | NESTED);
+    bytes.put_array(2, &[0xff; 8]);
+    bytes.put_array(1, &1_700_000_000_000_000_001_u64.to_be_bytes());
+    bytes.end(timestamp).unwrap();
     let entry = decode(Attrs::new(&bytes)).unwrap();
     assert_eq!(entry.original, udp);
     assert_eq!(entry.tcp_state, Some(TcpState::Other(42)));
+    let began = std::time::Duration::new(1_700_000_000, 1);
+    assert_eq!(entry.began, Some(began));
     assert_eq!((entry.mark, entry.timeout, entry.counters), (0, None, None));
 }
 
