@@ -84,7 +84,13 @@ impl Worker {
                 Some(_) => "as it is now",
                 None => "assumed; say --connection for another answer",
             };
-            let said = said(answer, next);
+            let said = match word {
+                Some(word) if answer == Answer::New && word.mark != 0 => {
+                    let zone = next.zone;
+                    format!("and zone {zone} knows its connection, which nobody has answered")
+                }
+                _ => said(answer, next),
+            };
             steps.push(aside(format!("comes again, {said} ({how})")));
             advance(&mut key, last, next, answer);
             if let Some(word) = word {

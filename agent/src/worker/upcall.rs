@@ -133,10 +133,11 @@ impl Worker {
         came: UpcallKind,
     ) {
         self.carry_out(&outcome, packet.key_attrs);
+        // The later pass first: a packet that meets this flow must not come up again for want of that one.
+        self.foresee(pid, packet.key, &outcome);
         if outcome.install == Install::Flow {
             self.install(pid, packet.key, &outcome);
         }
-        self.foresee(pid, packet.key, &outcome);
         match outcome.punt() {
             Some(class) => {
                 // One that a flow brought up was copied for the log by that flow; one that is sent on is copied then.

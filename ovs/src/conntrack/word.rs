@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use weft_flow::present::{ct_state, ethertype, fragment, protocol};
 use weft_flow::{Field, FlowKey};
 
-use super::{Conntrack, Part, Tuple};
+use super::{Conntrack, Entry, Part, Tuple};
 use crate::bytes::{array_at, u8_at, u16_at};
 use crate::error::Error;
 use crate::extract::dissect;
@@ -59,30 +59,38 @@ impl Word {
             };
             let reply = |is_reply| if is_reply { ct_state::REPLY } else { 0 };
             return match find(table, zone, quoted)? {
-                Some((is_reply, mark)) => said(ct_state::RELATED | reply(is_reply), mark),
+                Some((is_reply, entry)) => said(ct_state::RELATED | reply(is_reply), entry.mark),
                 None => said(ct_state::INVALID, 0),
             };
         };
+        // `resolve_normal_ct` of `net/netfilter/nf_conntrack_core.c`: new until somebody has answered.
         match find(table, zone, tuple)? {
-            Some((true, mark)) => said(ct_state::ESTABLISHED | ct_state::REPLY, mark),
-            Some((false, mark)) => said(ct_state::ESTABLISHED, mark),
+            Some((true, entry)) => said(ct_state::ESTABLISHED | ct_state::REPLY, entry.mark),
+            Some((false, entry)) if entry.status.has_seen_reply() => {
+                said(ct_state::ESTABLISHED, entry.mark)
+            }
+            Some((false, entry)) => said(ct_state::NEW, entry.mark),
             None if may_begin(key, tuple) => said(ct_state::NEW, 0),
             None => said(ct_state::INVALID, 0),
         }
     }
 }
 
-/// Whether a tuple is a connection's reply direction, and its mark; none if there is no such connection.
-fn find(table: &mut dyn Conntrack, zone: u16, tuple: Tuple) -> Result<Option<(bool, u32)>, Error> {
+/// Whether a tuple is a connection's reply direction, and its entry; none if there is no such connection.
+fn find(
+    table: &mut dyn Conntrack,
+    zone: u16,
+    tuple: Tuple,
+) -> Result<Option<(bool, Entry)>, Error> {
     if let Some(entry) = table.entry(zone, &tuple)? {
-        return Ok(Some((false, entry.mark)));
+        return Ok(Some((false, entry)));
     }
     let Some(inverse) = tuple.inverse() else {
         return Ok(None);
     };
     let entry = table.entry(zone, &inverse)?;
     let entry = entry.filter(|entry| entry.reply == tuple);
-    Ok(entry.map(|entry| (true, entry.mark)))
+    Ok(entry.map(|entry| (true, entry)))
 }
 
 /// The tuple of a packet; none if it is not IP, a fragment, or an ICMP message that neither asks nor answers.

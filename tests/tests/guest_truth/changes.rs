@@ -246,7 +246,7 @@ fn what_is_in_force_holds_for_every_packet_that_is_sent_from_then_on() {
             between += traffic.numbers.load(Ordering::SeqCst) - before;
             traffic.judged(generation);
             let allowed = allowed(&stage, &kinds);
-            stage.settle(0);
+            stage.settle(0).unwrap();
             let sent = std::mem::take(&mut *traffic.sent.lock().unwrap());
             let check = || check(&kinds, &sent, &allowed, &traffic.seen.lock().unwrap());
             // What is delivered waits at its tap until its receiver comes round to it.

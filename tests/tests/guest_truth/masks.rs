@@ -136,7 +136,7 @@ fn send(stage: &mut Stage, what: &str, packets: impl Iterator<Item = Vec<u8>>) -
             sent += 1;
         }
         neighbours_talk(stage);
-        stage.settle(0);
+        stage.settle(0).unwrap();
         stage.drain();
         let table = table(stage);
         assert!(
@@ -168,10 +168,10 @@ fn a_scan_and_random_sources_stay_within_64_masks_and_their_own_ports_flows() {
         let mac = weft_topology::MacAddr::broadcast();
         stage.peer(n).send(mac, 0x88b5, b"here I am").unwrap();
     }
-    stage.settle(0);
+    stage.settle(0).unwrap();
     for _ in 0..2 {
         neighbours_talk(&mut stage);
-        stage.settle(0);
+        stage.settle(0).unwrap();
     }
     stage.drain();
     let before = of_neighbours(&stage);

@@ -112,7 +112,7 @@ impl Stage {
     /// the agent counts what it reads as the kernel counts what it brings up, and a worker that answers has
     /// written what it read before.
     /// How many it has read.
-    pub(crate) fn settle(&self, upcalls: u64) -> u64 {
+    pub(crate) fn settle(&self, upcalls: u64) -> Result<u64, String> {
         let counted = || {
             let status: Status = self.control.one(Verb::Status).unwrap();
             let of = |name| status.counters[name];
@@ -127,8 +127,13 @@ impl Stage {
             let _ = self.drops();
             now.is_some() && std::mem::replace(&mut last, now) == now
         })
-        .unwrap_or_else(|error| panic!("{error}: {:?}", datapath().info()));
-        last.unwrap_or(0)
+        .map_err(|error| {
+            let status: Status = self.control.one(Verb::Status).unwrap();
+            let (info, counters) = (datapath().info(), status.counters);
+            let log = self.site.agent.log();
+            format!("{error}: want {upcalls}: {info:?}, {counters:?}\n{log}")
+        })?;
+        Ok(last.unwrap_or(0))
     }
 
     /// Upcalls that the agent has read so far.

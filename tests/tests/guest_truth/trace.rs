@@ -55,7 +55,7 @@ fn what_a_trace_says_is_what_the_kernel_does_and_every_packet_ends_once() {
             stage.bound();
         }
         let began = Instant::now();
-        let mut upcalls = stage.settle(0);
+        let mut upcalls = stage.settle(0).unwrap();
         stage.drain();
         known.refresh();
         let mut source = Source::default();
@@ -150,7 +150,9 @@ fn compare(
         .iter()
         .any(|pass| pass.actions.contains("userspace("));
     if !hits || comes_up {
-        *upcalls_so_far = stage.settle(upcalls + 1);
+        *upcalls_so_far = stage
+            .settle(upcalls + 1)
+            .map_err(|wrong| format!("{wrong}\n{trace:#?}"))?;
     }
     if !hits {
         known.refresh();

@@ -234,12 +234,23 @@ impl Stage {
     /// Waits until the workers have taken all upcalls, written what came of them, and seen what they told
     /// one another.
     pub(super) fn settle(&self) {
-        until("the workers to take their upcalls", || {
-            self.datapath.waiting() == 0
-        });
-        // The second time for what one announced to another while it was asked.
-        for _ in 0..2 {
-            self.workers.ask_all("settle", |_| ()).unwrap();
+        let taken = || {
+            let all = ["misses", "punts", "rules_logged"];
+            all.map(|name| self.counter(name))
+        };
+        loop {
+            until("the workers to take their upcalls", || {
+                self.datapath.waiting() == 0
+            });
+            let before = taken();
+            // The second time for what one announced to another while it was asked.
+            for _ in 0..2 {
+                self.workers.ask_all("settle", |_| ()).unwrap();
+            }
+            // A packet that was sent on may have come up again.
+            if self.datapath.waiting() == 0 && taken() == before {
+                return;
+            }
         }
     }
 

@@ -23,7 +23,7 @@ fn rule(id: RuleId, action: RuleAction, condition: Condition) -> Object {
         chain: CHAIN,
         condition,
         action,
-        log: None,
+        log: (id == WEB).then(|| "web".to_owned()),
     }
     .into()
 }
@@ -119,6 +119,22 @@ fn all_that_a_change_denies_is_cut_when_it_is_in_force_and_stays_so() {
             assert!(!uncut(&entry), "healed: {entry:#?}");
         }
         assert_eq!(stage.counter("connections_unknown"), 0);
+        are_right(&stage);
+    });
+}
+
+/// Flows are put one after the other, while packets pass: that of a later pass before the one that leads there.
+#[test]
+fn packets_that_begin_a_connection_together_are_logged_once() {
+    // So many that some come while the first one's flows are put.
+    const FRAMES: usize = 120;
+    model(schedules(40), || {
+        let stage = guarded();
+        stage.send(2, 1);
+        join([inject(&stage, 1, vec![segment(1, 2); FRAMES])]);
+        stage.settle();
+        assert_eq!(stage.counter("rules_logged"), 1);
+        assert_eq!(stage.sent(2).len(), FRAMES);
         are_right(&stage);
     });
 }
