@@ -144,15 +144,21 @@ impl Probe<'_> {
     pub fn is_between(&mut self, field: Field, first: u128, last: u128) -> bool {
         let full = field.full();
         let value = self.key.get_or_zero(field);
-        let (mut open, mut inside) = (full, false);
-        loop {
-            let (least, greatest) = (value & !open, value | open);
-            let all_in = first <= least && greatest <= last;
-            if all_in || greatest < first || last < least || open == 0 {
-                inside |= all_in;
-                break;
-            }
-            open >>= 1;
+        // From each of these it has to be told, and is by the first bit in which it differs: inside, from the next values
+        // outside; outside, from the nearer end.
+        let inside = first <= value && value <= last;
+        let tell_from = match inside {
+            true => [first.checked_sub(1), last.checked_add(1)],
+            false if value < first => [Some(first), None],
+            false => [Some(last), None],
+        };
+        let mut open = full;
+        for other in tell_from
+            .into_iter()
+            .flatten()
+            .filter(|other| other & !full == 0)
+        {
+            open &= below_first(value ^ other);
         }
         self.mask.add_read(self.key, field, full & !open);
         self.key.has(field) && inside
@@ -258,6 +264,12 @@ impl<'a> Probe<'a> {
             steps.push(Step { object, what });
         }
     }
+}
+
+/// The bits below the first one that is set.
+fn below_first(bits: u128) -> u128 {
+    let first = bits.checked_ilog2().unwrap_or(0);
+    (1 << first) - 1
 }
 
 /// The individual/group bit of a MAC address.

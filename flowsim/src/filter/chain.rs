@@ -80,8 +80,8 @@ impl Evaluation<'_, '_, '_> {
     fn chain(&mut self, id: ChainId, depth: usize) -> ControlFlow<Reason, End> {
         let program = program(self.walk, id)?;
         for step in &program.rules {
-            let rule = match step {
-                Step::Rule(rule) => rule,
+            let (checks, rule) = match step {
+                Step::Rule(checks, rule) => (checks, rule),
                 Step::Missing(rule) => {
                     self.walk.probe.lists.missing.push((*rule).into());
                     return ControlFlow::Break(Reason::NotLoaded((*rule).into()));
@@ -91,7 +91,7 @@ impl Evaluation<'_, '_, '_> {
                 return ControlFlow::Break(Reason::ChainTooLong(id));
             }
             self.left -= 1;
-            if !condition::holds(self.walk, &rule.condition, self.hook, &mut self.facts)? {
+            if !condition::holds(self.walk, checks, rule, self.hook, &mut self.facts)? {
                 continue;
             }
             self.walk.probe.step(Some(rule.id.into()), What::Matches);

@@ -1,7 +1,6 @@
 //! Whether a packet meets a rule's condition.
 //!
-//! What needs nothing of the packet is asked first, then what most packets share, so that masks stay wide: ports
-//! and groups, the connection's direction (read already), the type, the protocol, the fragment, addresses, ports.
+//! In which order it is asked stands in [`Checks`].
 //!
 //! A field that the packet does not have (an address of a frame that is not IP, a port of a later fragment)
 //! equals nothing, so that an inverted test for it passes. In ARP, addresses are sender's and target's, the
@@ -14,9 +13,10 @@ use ipnet::IpNet;
 use weft_flow::present::{fragment, protocol};
 use weft_flow::{Field, key};
 use weft_topology::Tag;
-use weft_topology::chain::{Condition, FragmentPolicy, MaskedMac, PortRange, Test};
+use weft_topology::chain::{Condition, FragmentPolicy, MaskedMac, PortRange, Rule, Test};
 use weft_topology::id::{AddressGroupId, PortGroupId};
 use weft_topology::port::Port;
+use weft_topology::snapshot::{Asks, Check, Checks};
 
 use super::Hook;
 use super::facts::{Facts, Kind, Piece};
@@ -31,64 +31,50 @@ enum End {
     Destination,
 }
 
-/// Whether a packet meets a condition.
+/// Whether a packet meets a rule's condition, by its checks.
 pub(super) fn holds(
     walk: &mut Walk<'_, '_>,
-    condition: &Condition,
+    checks: &Checks,
+    rule: &Rule,
     hook: Hook<'_>,
     facts: &mut Facts,
 ) -> ControlFlow<Reason, bool> {
     // The place in the datagram is no part of what is inverted (MidoNet has it so).
-    if !is_of(walk, condition.fragment_policy, facts) {
+    if !is_of(walk, checks.fragment, facts) {
         return ControlFlow::Continue(false);
     }
-    let all = all_hold(walk, condition, hook, facts)?;
-    ControlFlow::Continue(all != condition.invert)
+    for Check { asks, invert } in &checks.all {
+        if passes(walk, asks, &rule.condition, hook, facts)? == *invert {
+            return ControlFlow::Continue(checks.invert);
+        }
+    }
+    ControlFlow::Continue(!checks.invert)
 }
 
-fn all_hold(
+fn passes(
     walk: &mut Walk<'_, '_>,
+    asks: &Asks,
     of: &Condition,
     hook: Hook<'_>,
     facts: &mut Facts,
 ) -> ControlFlow<Reason, bool> {
-    let holds = ports_hold(walk, of, hook)
-        && direction_holds(walk, of)
-        && tested(of.vlan, |vlan| walk.vlan == vlan)
-        && tested(of.ether_type, |value| {
-            walk.probe.is(Field::EthType, value.into())
-        })
-        && tested(of.protocol, |value| is_protocol(walk, value, facts))
-        && tested(of.mac_source, |mac| is_mac(walk, Field::EthSrc, mac))
-        && tested(of.mac_destination, |mac| is_mac(walk, Field::EthDst, mac))
-        && tested(of.destination_port, |range| {
-            has_port(walk, End::Destination, range, facts)
-        })
-        && tested(of.source_port, |range| {
-            has_port(walk, End::Source, range, facts)
-        })
-        && tested(of.tos, |value| {
-            facts.is_ip(walk.probe) && walk.probe.is(Field::IpTos, value.into())
-        })
-        // After the ports: who speaks to another port shall not have a flow for each address that does.
-        && tested(of.source, |prefix| is_in(walk, End::Source, prefix, facts))
-        && tested(of.destination, |prefix| {
-            is_in(walk, End::Destination, prefix, facts)
-        });
-    if !holds {
-        return ControlFlow::Continue(false);
-    }
-    for (test, end) in [
-        (of.source_group, End::Source),
-        (of.destination_group, End::Destination),
-    ] {
-        if let Some(Test { value, invert }) = test
-            && in_group(walk, end, value, facts)? == invert
-        {
-            return ControlFlow::Continue(false);
-        }
-    }
-    ControlFlow::Continue(true)
+    ControlFlow::Continue(match *asks {
+        Asks::Ports => ports_hold(walk, of, hook),
+        Asks::Forward => !is_return(walk),
+        Asks::Return => is_return(walk),
+        Asks::Vlan(vlan) => walk.vlan == vlan,
+        Asks::EtherType(value) => walk.probe.is(Field::EthType, value.into()),
+        Asks::Protocol(value) => is_protocol(walk, value, facts),
+        Asks::MacSource(mac) => is_mac(walk, Field::EthSrc, mac),
+        Asks::MacDestination(mac) => is_mac(walk, Field::EthDst, mac),
+        Asks::DestinationPort(range) => has_port(walk, End::Destination, range, facts),
+        Asks::SourcePort(range) => has_port(walk, End::Source, range, facts),
+        Asks::Tos(value) => facts.is_ip(walk.probe) && walk.probe.is(Field::IpTos, value.into()),
+        Asks::Source(prefix) => is_in(walk, End::Source, prefix, facts),
+        Asks::Destination(prefix) => is_in(walk, End::Destination, prefix, facts),
+        Asks::SourceGroup(group) => in_group(walk, End::Source, group, facts)?,
+        Asks::DestinationGroup(group) => in_group(walk, End::Destination, group, facts)?,
+    })
 }
 
 fn tested<T>(test: Option<Test<T>>, equals: impl FnOnce(T) -> bool) -> bool {
@@ -114,9 +100,8 @@ fn ports_hold(walk: &Walk<'_, '_>, of: &Condition, hook: Hook<'_>) -> bool {
         && member(of.out_port_group, out)
 }
 
-fn direction_holds(walk: &Walk<'_, '_>, of: &Condition) -> bool {
-    let is_return = walk.connection == Connection::Known(Direction::Return);
-    !(of.match_return_flow && !is_return || of.match_forward_flow && is_return)
+fn is_return(walk: &Walk<'_, '_>) -> bool {
+    walk.connection == Connection::Known(Direction::Return)
 }
 
 fn is_of(walk: &mut Walk<'_, '_>, policy: FragmentPolicy, facts: &mut Facts) -> bool {

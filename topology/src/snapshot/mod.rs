@@ -12,6 +12,7 @@
 //! which they came. It has no lock: a version, once made, never changes.
 
 mod apply;
+mod checks;
 mod index;
 mod lookup;
 mod programs;
@@ -28,6 +29,7 @@ use crate::policy::Established;
 use crate::tag::Tag;
 use tables::Tables;
 
+pub use checks::{Asks, Check, Checks};
 pub use programs::{Needs, Program, Step};
 
 /// One version of what a host knows. Cheap to clone.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
+use super::checks::Checks;
 use super::tables::Tables;
 use crate::chain::{Condition, Rule, RuleAction};
 use crate::id::{ChainId, Kind, ObjectId, RuleId};
@@ -31,8 +32,8 @@ pub struct Program {
 /// One place in a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A rule.
-    Rule(Arc<Rule>),
+    /// A rule, and what it asks.
+    Rule(Checks, Arc<Rule>),
     /// A rule that is not loaded: nothing after it can be decided.
     Missing(RuleId),
 }
@@ -67,7 +68,7 @@ impl Program {
     /// The chains that it jumps to.
     pub fn jumps(&self) -> impl Iterator<Item = ChainId> {
         self.rules.iter().filter_map(|step| match step {
-            Step::Rule(rule) => match rule.action {
+            Step::Rule(_, rule) => match rule.action {
                 RuleAction::Jump { chain } => Some(chain),
                 _ => None,
             },
@@ -77,7 +78,7 @@ impl Program {
 
     fn own_needs(&self) -> Needs {
         let rules = self.rules.iter().filter_map(|step| match step {
-            Step::Rule(rule) => Some(Needs::of(&rule.condition)),
+            Step::Rule(_, rule) => Some(Needs::of(&rule.condition)),
             Step::Missing(_) => None,
         });
         rules.fold(Needs::default(), Needs::or)
@@ -190,7 +191,7 @@ impl Tables {
         for &rule in &chain.rules {
             match self.objects.get(&ObjectId::from(rule)) {
                 Some(Some(Object::Rule(rule))) if rule.chain == id => {
-                    rules.push(Step::Rule(rule.clone()));
+                    rules.push(Step::Rule(Checks::of(&rule.condition), rule.clone()));
                     continue;
                 }
                 Some(_) => {}

@@ -36,7 +36,7 @@ pub(crate) fn asked(snapshot: &Snapshot, tag: Tag) -> String {
                     let program = snapshot.program(id.id.into());
                     let steps = program.map(|program| {
                         let step = |step: &Step| match step {
-                            Step::Rule(rule) => Some(rule.clone()),
+                            Step::Rule(_, rule) => Some(rule.clone()),
                             Step::Missing(_) => None,
                         };
                         let steps: Vec<_> = program.rules.iter().map(step).collect();
