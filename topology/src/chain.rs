@@ -11,6 +11,9 @@ use crate::id::{
     AddressGroupId, AddressGroupMemberId, ChainId, Kind, PortGroupId, PortId, RuleId, derived_id,
 };
 
+/// Jumps from chain to chain in a row, at most: what a packet costs has an end.
+pub const MOST_JUMPS: usize = 32;
+
 /// An ordered list of rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain {

@@ -3,7 +3,9 @@
 mod common;
 
 use weft_topology::bridge::{ArpEntry, MacEntry};
-use weft_topology::chain::{AddressGroup, AddressGroupMember, Condition, RuleAction, Test};
+use weft_topology::chain::{
+    AddressGroup, AddressGroupMember, Condition, MOST_JUMPS, RuleAction, Test,
+};
 use weft_topology::{Change, Kind, Object, ObjectId, Problem, Topology};
 
 use common::*;
@@ -371,6 +373,44 @@ fn chains_that_would_jump_in_a_circle_are_refused_and_the_circle_is_named() {
         before.apply(twice).is_ok(),
         "two ways to one chain are no circle"
     );
+}
+
+#[test]
+fn a_jump_more_in_a_row_than_is_followed_is_refused_wherever_it_is_put() {
+    // Chain n jumps to chain n + 1; the last jumps nowhere.
+    let row = |chains: std::ops::RangeInclusive<u128>| -> Vec<Object> {
+        let last = *chains.end();
+        let of = |n: u128| match n == last {
+            true => vec![chain(n, &[]).into()],
+            false => vec![
+                chain(n, &[100 + n]).into(),
+                rule(100 + n, n, jump(n + 1)).into(),
+            ],
+        };
+        chains.flat_map(of).collect()
+    };
+    let longest = MOST_JUMPS as u128;
+    let whole = topology(row(1..=longest + 1));
+    let above = [put(chain(50, &[150])), put(rule(150, 50, jump(1)))];
+    let below = [
+        put(chain(50, &[])),
+        put(chain(longest + 1, &[150])),
+        put(rule(150, longest + 1, jump(50))),
+    ];
+    for changes in [above.to_vec(), below.to_vec()] {
+        let violations = refused(&whole, changes);
+        let too_deep = Problem::JumpsTooDeep {
+            jumps: MOST_JUMPS + 1,
+            most: MOST_JUMPS,
+        };
+        assert_eq!(violations[0].problem, too_deep);
+    }
+    // Two rows become one in the middle.
+    let halves = topology([row(1..=20), row(21..=40)].concat());
+    let joint = [put(chain(20, &[120])), put(rule(120, 20, jump(21)))];
+    assert_eq!(refused(&halves, joint.to_vec()).len(), 1);
+    let aside = [put(chain(50, &[150])), put(rule(150, 50, jump(10)))];
+    assert!(halves.apply(aside).is_ok());
 }
 
 #[test]

@@ -7,10 +7,12 @@ pub(crate) mod call;
 pub(crate) mod limits;
 pub(crate) mod media;
 pub(crate) mod number;
+mod object;
 pub(crate) mod path;
 pub(crate) mod urls;
 
 pub(crate) use call::Call;
 pub(crate) use media::Media;
 pub(crate) use number::Number;
+pub(crate) use object::ByName;
 pub(crate) use urls::Urls;

@@ -15,7 +15,7 @@ use super::port_security::PortSecurity;
 use super::{App, View, bridge, chain};
 use crate::error::ApiError;
 use crate::http::path::Args;
-use crate::http::{Media, Number};
+use crate::http::{ByName, Media, Number};
 use crate::model::tunnel_key::UNNUMBERED;
 
 pub(super) fn routes() -> Router<App> {
@@ -52,7 +52,7 @@ pub(super) struct Port {
     vlan_id: Number<u16>,
     /// Weft's own: the addresses that may be used here.
     #[serde(default)]
-    port_security: Option<PortSecurity>,
+    port_security: Option<ByName<PortSecurity>>,
     #[serde(flatten, skip_deserializing)]
     shown: Shown,
 }
@@ -162,7 +162,10 @@ impl Resource for Port {
             outbound_filter_id: port.outbound_filter.map(|chain| chain.0),
             vif_id: port.vif_id,
             vlan_id: Number(port.vlan.unwrap_or(0)),
-            port_security: port.security.as_ref().map(PortSecurity::show),
+            port_security: port
+                .security
+                .as_ref()
+                .map(|it| ByName(PortSecurity::show(it))),
             shown: Shown {
                 device_id: Some(device_id),
                 device: view.urls.to(&format!("/{device}/{device_id}")),
@@ -255,7 +258,7 @@ impl Port {
             outbound_filter: self.outbound_filter_id.map(Into::into),
             vif_id: self.vif_id,
             vlan: Some(self.vlan_id.0).filter(|vlan| *vlan != 0),
-            security: self.port_security.map(PortSecurity::object),
+            security: self.port_security.map(|ByName(it)| it.object()),
             ..old.clone()
         }
     }

@@ -6,14 +6,18 @@ use weft_topology::port::{self, AddressPair};
 use weft_topology::text::Prefix;
 use weft_wire::text::Text;
 
+use crate::http::ByName;
+
 /// Which source addresses a port may use.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct PortSecurity {
-    pairs: Vec<Pair>,
+    pairs: Vec<ByName<Pair>>,
 }
 
 /// A MAC and the addresses that it may speak for.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Pair {
     mac: MacAddr,
     prefix: Text<Prefix>,
@@ -22,9 +26,11 @@ struct Pair {
 impl PortSecurity {
     /// Its form.
     pub(super) fn show(security: &port::PortSecurity) -> Self {
-        let pairs = security.pairs.iter().map(|pair| Pair {
-            mac: pair.mac,
-            prefix: Text(Prefix(pair.prefix)),
+        let pairs = security.pairs.iter().map(|pair| {
+            ByName(Pair {
+                mac: pair.mac,
+                prefix: Text(Prefix(pair.prefix)),
+            })
         });
         Self {
             pairs: pairs.collect(),
@@ -33,7 +39,7 @@ impl PortSecurity {
 
     /// What a client wants.
     pub(super) fn object(self) -> port::PortSecurity {
-        let pairs = self.pairs.into_iter().map(|pair| AddressPair {
+        let pairs = self.pairs.into_iter().map(|ByName(pair)| AddressPair {
             mac: pair.mac,
             prefix: pair.prefix.0.0,
         });

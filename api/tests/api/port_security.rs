@@ -50,6 +50,16 @@ fn pairs_that_cannot_be_are_refused() {
             json!({"portSecurity": {"pairs": [{"mac": "02:00:00:00:00:01"}]}}),
             "portSecurity.pairs[0].prefix",
         ),
+        // What would let nothing out, or less be said than was meant.
+        (json!({"portSecurity": [[]]}), "portSecurity"),
+        (
+            json!({"portSecurity": {"pairs": [["02:00:00:00:00:01", "10.0.0.5"]]}}),
+            "portSecurity.pairs[0]",
+        ),
+        (
+            json!({"portSecurity": {"pairs": [], "pair": []}}),
+            "portSecurity.pair",
+        ),
     ] {
         service.put(&path, sent).violates(400, &[property]);
     }

@@ -184,6 +184,21 @@ fn what_a_rule_cannot_have_is_refused_by_its_name() {
             &["portGroup", "ipAddrGroupSrc"],
         ),
         (json!({"type": "drop", "log": "a\u{7}b"}), &["log"]),
+        // What would be a rule for everything.
+        (json!({"type": "drop", "tpDst": {}}), &["tpDst"]),
+        (
+            json!({"type": "drop", "tpDst": {"start": null, "end": null}}),
+            &["tpDst"],
+        ),
+        (
+            json!({"type": "drop", "tpDst": {"begin": 80}}),
+            &["tpDst.begin"],
+        ),
+        (json!({"type": "drop", "tpDst": [80, 90]}), &["tpDst"]),
+        (
+            json!({"type": "drop", "invNwSrc": true, "invDlType": true, "inPorts": [], "invInPorts": true}),
+            &["invInPorts", "invDlType", "invNwSrc"],
+        ),
         (
             json!({"type": "drop", "matchReturnFlow": "yes"}),
             &["matchReturnFlow"],

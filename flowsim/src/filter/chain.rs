@@ -3,12 +3,12 @@
 //! The end of the first chain, or a return from it, accepts. A datagram that came in fragments passes if it
 //! would as a first fragment and as a later one: rules tell the two apart, the datagram has one fate.
 //!
-//! Chains that jump in a circle are refused when they are written; a limit on what one packet may cost holds
-//! for those that jump to one another again and again.
+//! Chains that jump in a circle, or too deep, are refused when they are written; a limit on what one packet may cost
+//! holds for those that jump to one another again and again.
 
 use std::ops::ControlFlow;
 
-use weft_topology::chain::{Rule, RuleAction};
+use weft_topology::chain::{MOST_JUMPS, Rule, RuleAction};
 use weft_topology::id::ChainId;
 use weft_topology::snapshot::Step;
 
@@ -20,8 +20,6 @@ use crate::reason::Reason;
 use crate::trace::What;
 use crate::walk::Walk;
 
-/// Chains that jump to one another, so deep.
-const DEEPEST: usize = 32;
 /// Rules that are looked at for one packet at one place.
 const LONGEST: usize = 1 << 16;
 
@@ -100,7 +98,7 @@ impl Evaluation<'_, '_, '_> {
                 RuleAction::Drop => return decided(rule, Verdict::Drop(rule.id)),
                 RuleAction::Reject => return decided(rule, Verdict::Reject(rule.id)),
                 RuleAction::Return => return ControlFlow::Continue(End::Fell),
-                RuleAction::Jump { .. } if depth == DEEPEST => {
+                RuleAction::Jump { .. } if depth == MOST_JUMPS => {
                     return ControlFlow::Break(Reason::ChainTooLong(id));
                 }
                 RuleAction::Jump { chain } => {

@@ -142,6 +142,16 @@ fn ipv6_is_spoken_from_an_address_of_a_pair_or_the_macs_own() {
     }
 }
 
+/// Neighbour discovery with an option that stands twice.
+fn said_twice(kind: u8, target: Ipv6Addr, option: u8, macs: [MacAddr; 2]) -> Body {
+    let mut rest = target.octets().to_vec();
+    for mac in macs {
+        rest.extend([option, 1]);
+        rest.extend(mac.octets());
+    }
+    ipv6(addr6(1), ALL_NODES, Ipv6Body::Icmp(kind, 0, rest))
+}
+
 #[test]
 fn neighbours_are_told_of_own_addresses_only_and_routers_are_others() {
     let neighbour =
@@ -168,6 +178,10 @@ fn neighbours_are_told_of_own_addresses_only_and_routers_are_others() {
         neighbour(addr6(1), 136, addr6(2), Some((2, station(1)))),
         neighbour(addr6(1), 136, addr6(1), Some((2, station(2)))),
         neighbour(Ipv6Addr::UNSPECIFIED, 136, addr6(2), None),
+        // Who reads the first option reads another's MAC; the kernel shows neither.
+        said_twice(135, addr6(2), 1, [station(2), station(1)]),
+        said_twice(135, addr6(2), 1, [station(1), station(1)]),
+        said_twice(136, addr6(1), 2, [station(1), station(2)]),
     ];
     for body in lies {
         assert_eq!(

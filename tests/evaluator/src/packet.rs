@@ -187,20 +187,29 @@ fn neighbour(bytes: &[u8]) -> Option<Neighbour> {
     let target: Option<[u8; 16]> = bytes.get(8..24).and_then(|octets| octets.try_into().ok());
     let mut options = bytes.get(24..).unwrap_or_default();
     // Source link-layer address in a solicitation, target's in an advertisement.
-    let wanted = if kind == 135 { 1 } else { 2 };
-    let mut mac = None;
+    let wanted = usize::from(kind != 135);
+    let (mut macs, mut seen) = ([None; 2], [false; 2]);
     while let [kind, length, ..] = *options {
         let length = usize::from(length) * 8;
         if length == 0 || length > options.len() {
             break;
         }
-        if kind == wanted && length == 8 {
-            mac = mac_at(options, 2);
+        if let (1 | 2, 8) = (kind, length) {
+            let place = usize::from(kind) - 1;
+            let mac = mac_at(options, 2).filter(|mac| *mac != MacAddr::zero());
+            if seen[place] {
+                // The kernel shows nothing of a message that says a thing twice.
+                return Some(Neighbour {
+                    target: Ipv6Addr::UNSPECIFIED,
+                    mac: None,
+                });
+            }
+            (macs[place], seen[place]) = (mac, mac.is_some());
         }
         options = &options[length..];
     }
     Some(Neighbour {
         target: target.unwrap_or_default().into(),
-        mac: mac.filter(|mac| *mac != MacAddr::zero()),
+        mac: macs[wanted],
     })
 }

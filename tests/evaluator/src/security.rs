@@ -68,7 +68,7 @@ pub(crate) fn offence(security: &PortSecurity, entered: &Entered) -> Option<Offe
                 let said = packet.neighbour.and_then(|said| said.mac).unwrap_or(source);
                 let target = packet.neighbour.map(|said| said.target);
                 let right = packet.piece == Piece::Whole
-                    && packet.neighbour.is_some()
+                    && target.is_some_and(|target| !target.is_unspecified())
                     && owns(said)
                     && (kind == Some(135)
                         || target.is_some_and(|target| may_use(said, target.into())));

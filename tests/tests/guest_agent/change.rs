@@ -15,7 +15,7 @@ use weft_topology::MacAddr;
 
 /// 100 ports have the 10,000 flows; a share of them has the same to show.
 fn ports() -> u8 {
-    u8::try_from(share("WEFT_PORTS", 40)).unwrap()
+    u8::try_from(share("WEFT_PORTS", 24)).unwrap()
 }
 
 fn mac(n: u8) -> MacAddr {

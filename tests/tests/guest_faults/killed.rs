@@ -29,7 +29,7 @@ const PAUSE: u64 = 1_500;
 
 #[test]
 fn kills_of_agent_and_service_cost_no_reply_no_flow_and_nothing_that_was_acknowledged() {
-    let kills = share("WEFT_KILLS", 6);
+    let kills = share("WEFT_KILLS", 4);
     let seed = share("WEFT_SEED", u64::from(std::process::id()));
     let mut site = Site::start_with("killed", "[debug]\nexact_flows = true\n").unwrap();
     let network = site.network("blue").unwrap();

@@ -37,7 +37,7 @@ struct Compared {
 
 #[test]
 fn what_a_trace_says_is_what_the_kernel_does_and_every_packet_ends_once() {
-    let (seed, topologies) = (seed(), share("WEFT_TOPOLOGIES", 8));
+    let (seed, topologies) = (seed(), share("WEFT_TOPOLOGIES", 4));
     let packets = share("WEFT_PACKETS", 30);
     let mut random = Rng::with_seed(seed);
     let mut stage = Stage::start("truth");

@@ -1,9 +1,9 @@
 //! What can be wrong between an object and those that it names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Topology;
-use crate::chain::{Chain, Rule, RuleAction};
+use crate::chain::{Chain, MOST_JUMPS, Rule, RuleAction};
 use crate::id::{ChainId, Kind, ObjectId, RuleId};
 use crate::object::Object;
 use crate::port::Port;
@@ -95,11 +95,22 @@ impl Topology {
             let listed = chain.rules.contains(&rule.id);
             found.require(listed, "chain", part(rule.id, rule.chain));
         }
-        if let RuleAction::Jump { chain } = rule.action
-            && let Some(way) = self.way_back(chain, rule.chain)
-        {
+        let RuleAction::Jump { chain } = rule.action else {
+            return;
+        };
+        if let Some(way) = self.way_back(chain, rule.chain) {
             found.add("action.chain", Problem::JumpCycle(way));
+            return;
         }
+        let before = longest(rule.chain, &mut BTreeMap::new(), &|chain| {
+            self.jumpers_to(chain).collect()
+        });
+        let after = longest(chain, &mut BTreeMap::new(), &|chain| {
+            self.jumps_of(chain).collect()
+        });
+        let (jumps, most) = (before + 1 + after, MOST_JUMPS);
+        let problem = Problem::JumpsTooDeep { jumps, most };
+        found.require(jumps <= most, "action.chain", problem);
     }
 
     /// The chains on a way of jumps between two, both included.
@@ -122,6 +133,15 @@ impl Topology {
         None
     }
 
+    /// The chains that jump to one.
+    fn jumpers_to(&self, chain: ChainId) -> impl Iterator<Item = ChainId> {
+        let rules = self.referrers_of_kind(chain.into(), Kind::Rule);
+        rules.filter_map(move |object| match object {
+            Object::Rule(rule) if rule.action == RuleAction::Jump { chain } => Some(rule.chain),
+            _ => None,
+        })
+    }
+
     fn jumps_of(&self, chain: ChainId) -> impl Iterator<Item = ChainId> {
         let rules = self.chain(chain).into_iter().flat_map(|chain| &chain.rules);
         rules.filter_map(|id| match self.rule(*id)?.action {
@@ -129,6 +149,43 @@ impl Topology {
             _ => None,
         })
     }
+}
+
+/// How many jumps in a row there are from a chain, at most. Where chains jump in a circle it ends, too.
+fn longest(
+    from: ChainId,
+    known: &mut BTreeMap<ChainId, usize>,
+    next: &impl Fn(ChainId) -> Vec<ChainId>,
+) -> usize {
+    let mut way = vec![(from, next(from))];
+    known.insert(from, 0);
+    while let Some((chain, left)) = way.last_mut() {
+        let chain = *chain;
+        if let Some(other) = left.pop() {
+            match known.get(&other) {
+                Some(&beyond) => raise(known, chain, beyond + 1),
+                None => {
+                    known.insert(other, 0);
+                    way.push((other, next(other)));
+                }
+            }
+            continue;
+        }
+        way.pop();
+        if let Some((before, _)) = way.last() {
+            raise(
+                known,
+                *before,
+                known.get(&chain).map_or(1, |jumps| jumps + 1),
+            );
+        }
+    }
+    known.get(&from).copied().unwrap_or(0)
+}
+
+fn raise(known: &mut BTreeMap<ChainId, usize>, chain: ChainId, to: usize) {
+    let jumps = known.entry(chain).or_default();
+    *jumps = (*jumps).max(to);
 }
 
 fn part(part: impl Into<ObjectId>, whole: impl Into<ObjectId>) -> Problem {

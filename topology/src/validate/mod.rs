@@ -172,6 +172,14 @@ pub enum Problem {
     /// Chains that jump to one another in a circle.
     #[error("jumps in a circle: {}", List(.0))]
     JumpCycle(Vec<ChainId>),
+    /// More chains that jump to one another in a row than a packet is taken through.
+    #[error("makes {jumps} jumps in a row, at most {most} are followed")]
+    JumpsTooDeep {
+        /// How many.
+        jumps: usize,
+        /// The greatest number.
+        most: usize,
+    },
 }
 
 /// Why a transaction was refused: everything that is wrong with it.

@@ -10,8 +10,18 @@ pub const MAX_NAME: usize = 255;
 const MAX_OPTION: usize = 255;
 
 impl Findings {
-    /// The name of any object that has one.
+    /// The name, and the owner's, of any object that has one.
     pub(super) fn names(&mut self, object: &Object) {
+        let tenant = match object {
+            Object::Bridge(bridge) => &bridge.tenant_id,
+            Object::Router(router) => &router.tenant_id,
+            Object::Port(port) => &port.tenant_id,
+            Object::Chain(chain) => &chain.tenant_id,
+            Object::PortGroup(group) => &group.tenant_id,
+            Object::AddressGroup(group) => &group.tenant_id,
+            _ => &None,
+        };
+        self.name("tenant_id", tenant.as_deref().unwrap_or_default());
         match object {
             Object::Bridge(bridge) => self.name("name", &bridge.name),
             Object::Router(router) => self.name("name", &router.name),

@@ -1,6 +1,7 @@
 //! Chains with their rules, and the groups that rules name.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 use weft_topology::MacAddr;
 use weft_topology::chain::{FragmentPolicy, MaskedMac, NatTarget, NatVerdict, PortRange};
@@ -92,16 +93,22 @@ pub enum ActionEntry {
 #[serde(default, deny_unknown_fields)]
 pub struct Tests {
     /// Of a connection's original direction.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(
+        skip_serializing_if = "std::ops::Not::not",
+        deserialize_with = "only_true"
+    )]
     pub original: bool,
     /// A reply, or an ICMP error related to a connection.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(
+        skip_serializing_if = "std::ops::Not::not",
+        deserialize_with = "only_true"
+    )]
     pub reply: bool,
     /// Entered the device by one of these ports, as `BRIDGE/PORT` or by id.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
     pub in_ports: Vec<String>,
     /// Leaves the device by one of these ports.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
     pub out_ports: Vec<String>,
     /// Entered the topology by a port of this group, by key or id.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -200,5 +207,47 @@ impl Tests {
     /// Whether nothing is tested.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+/// `reply = false` would read as "original only", and mean nothing.
+fn only_true<'de, D: Deserializer<'de>>(of: D) -> Result<bool, D::Error> {
+    match bool::deserialize(of)? {
+        true => Ok(true),
+        false => Err(D::Error::custom(
+            "want true, or leave it out: original and reply are each other's opposite",
+        )),
+    }
+}
+
+/// No port at all would read as "none", and test nothing.
+fn some<'de, D: Deserializer<'de>>(of: D) -> Result<Vec<String>, D::Error> {
+    let ports = Vec::deserialize(of)?;
+    match ports.is_empty() {
+        false => Ok(ports),
+        true => Err(D::Error::custom("names no port: leave it out to test none")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Tests;
+
+    #[test]
+    fn what_would_test_nothing_though_it_stands_there_is_refused() {
+        let read = |json| serde_json::from_value::<Tests>(json);
+        for nothing in [
+            json!({"reply": false}),
+            json!({"original": false}),
+            json!({"in_ports": []}),
+            json!({"out_ports": []}),
+        ] {
+            let refused = read(nothing.clone()).unwrap_err().to_string();
+            assert!(refused.contains("leave it out"), "{nothing}: {refused}");
+        }
+        let given = read(json!({"reply": true, "in_ports": ["a/b"]})).unwrap();
+        assert!(given.reply && !given.original && given.in_ports == ["a/b"]);
     }
 }

@@ -6,7 +6,7 @@ use weft_topology::chain::{self, NatDirection, NatVerdict, PortRange, RuleAction
 
 use super::Problems;
 use super::form::{Form, NatTarget};
-use crate::http::Number;
+use crate::http::{ByName, Number};
 
 /// What a rule can be, in `type`.
 pub(super) const TYPES: &str =
@@ -107,7 +107,7 @@ impl Form {
 
     fn targets(&self, problems: &mut Problems) -> Vec<chain::NatTarget> {
         let mut targets = Vec::new();
-        for (place, target) in self.nat_targets.iter().enumerate() {
+        for (place, ByName(target)) in self.nat_targets.iter().enumerate() {
             let ports = PortRange {
                 first: target.port_from.0,
                 last: target.port_to.0,
@@ -148,7 +148,8 @@ impl Form {
             } => {
                 let verdict = VERDICTS.iter().find(|(_, verdict)| verdict == then);
                 self.flow_action = verdict.map(|(name, _)| (*name).to_owned());
-                self.nat_targets = targets.iter().map(NatTarget::show).collect();
+                let shown = targets.iter().map(NatTarget::show);
+                self.nat_targets = shown.map(ByName).collect();
                 match (direction, reverse) {
                     (NatDirection::Source, false) => "snat",
                     (NatDirection::Source, true) => "rev_snat",

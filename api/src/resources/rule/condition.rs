@@ -9,11 +9,12 @@ use weft_topology::chain::{Condition, FragmentPolicy, MaskedMac, PortRange, Test
 
 use super::Problems;
 use super::form::{Form, Range};
-use crate::http::Number;
+use crate::http::{ByName, Number};
 
 impl Form {
     /// The condition, its fragment policy aside.
     pub(super) fn condition(&self, problems: &mut Problems) -> Condition {
+        self.inversions_have_tests(problems);
         Condition {
             invert: self.cond_invert,
             match_forward_flow: self.match_forward_flow,
@@ -53,9 +54,65 @@ impl Form {
                 self.inv_nw_dst,
                 problems,
             ),
-            source_port: self.tp_src.map(|range| ports(range, self.inv_tp_src)),
-            destination_port: self.tp_dst.map(|range| ports(range, self.inv_tp_dst)),
+            source_port: ports("tpSrc", self.tp_src, self.inv_tp_src, problems),
+            destination_port: ports("tpDst", self.tp_dst, self.inv_tp_dst, problems),
             fragment_policy: FragmentPolicy::Any,
+        }
+    }
+
+    /// One that has none would make a rule for everything of what was meant for nearly nothing.
+    fn inversions_have_tests(&self, problems: &mut Problems) {
+        let all = [
+            ("invInPorts", self.inv_in_ports, !self.in_ports.is_empty()),
+            (
+                "invOutPorts",
+                self.inv_out_ports,
+                !self.out_ports.is_empty(),
+            ),
+            (
+                "invPortGroup",
+                self.inv_port_group,
+                self.port_group.is_some(),
+            ),
+            (
+                "invInPortGroup",
+                self.inv_in_port_group,
+                self.in_port_group.is_some(),
+            ),
+            (
+                "invOutPortGroup",
+                self.inv_out_port_group,
+                self.out_port_group.is_some(),
+            ),
+            (
+                "invIpAddrGroupSrc",
+                self.inv_ip_addr_group_src,
+                self.ip_addr_group_src.is_some(),
+            ),
+            (
+                "invIpAddrGroupDst",
+                self.inv_ip_addr_group_dst,
+                self.ip_addr_group_dst.is_some(),
+            ),
+            ("invDlType", self.inv_dl_type, self.dl_type.is_some()),
+            ("invDlSrc", self.inv_dl_src, self.dl_src.is_some()),
+            ("invDlDst", self.inv_dl_dst, self.dl_dst.is_some()),
+            (
+                "invVlan",
+                self.inv_vlan,
+                self.no_vlan || self.vlan.is_some(),
+            ),
+            ("invNwProto", self.inv_nw_proto, self.nw_proto.is_some()),
+            ("invNwTos", self.inv_nw_tos, self.nw_tos.is_some()),
+            ("invNwSrc", self.inv_nw_src, self.nw_src_address.is_some()),
+            ("invNwDst", self.inv_nw_dst, self.nw_dst_address.is_some()),
+            ("invTpSrc", self.inv_tp_src, self.tp_src.is_some()),
+            ("invTpDst", self.inv_tp_dst, self.tp_dst.is_some()),
+        ];
+        for (name, is_inverted, is_tested) in all {
+            if is_inverted && !is_tested {
+                problems.add(name, "has no test beside it to invert");
+            }
         }
     }
 
@@ -116,8 +173,9 @@ impl Form {
         self.nw_src_length = Some(length(of.source));
         (self.nw_dst_address, self.inv_nw_dst) = show(of.destination, |prefix| prefix.addr());
         self.nw_dst_length = Some(length(of.destination));
-        (self.tp_src, self.inv_tp_src) = show(of.source_port, Range::show);
-        (self.tp_dst, self.inv_tp_dst) = show(of.destination_port, Range::show);
+        (self.tp_src, self.inv_tp_src) = show(of.source_port, |range| ByName(Range::show(range)));
+        (self.tp_dst, self.inv_tp_dst) =
+            show(of.destination_port, |range| ByName(Range::show(range)));
         self.fragment_policy = Some(of.fragment_policy.to_string());
     }
 }
@@ -148,12 +206,21 @@ fn set<I: From<Uuid> + Ord>(
     (!ids.is_empty()).then_some(Test { value, invert })
 }
 
-fn ports(range: Range, invert: bool) -> Test<PortRange> {
+fn ports(
+    property: &str,
+    range: Option<ByName<Range>>,
+    invert: bool,
+    problems: &mut Problems,
+) -> Option<Test<PortRange>> {
+    let ByName(Range { start, end }) = range?;
+    if start.is_none() && end.is_none() {
+        problems.add(property, "wants start, end, or both");
+    }
     let value = PortRange {
-        first: range.start.map_or(0, |number| number.0),
-        last: range.end.map_or(u16::MAX, |number| number.0),
+        first: start.map_or(0, |number| number.0),
+        last: end.map_or(u16::MAX, |number| number.0),
     };
-    Test { value, invert }
+    Some(Test { value, invert })
 }
 
 impl Range {

@@ -7,9 +7,9 @@ use serde_json::Value;
 use uuid::Uuid;
 use weft_topology::MacAddr;
 
-use crate::http::Number;
+use crate::http::{ByName, Number};
 
-/// A rule. An `inv…` says that the test beside it must fail; without that test it means nothing.
+/// A rule. An `inv…` says that the test beside it must fail; without that test it is refused.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Form {
@@ -22,7 +22,7 @@ pub(super) struct Form {
     pub(super) kind: Option<String>,
     /// Where a translation goes on: `accept`, `continue` or `return`.
     pub(super) flow_action: Option<String>,
-    pub(super) nat_targets: Vec<NatTarget>,
+    pub(super) nat_targets: Vec<ByName<NatTarget>>,
     pub(super) jump_chain_id: Option<Uuid>,
     pub(super) jump_chain_name: Option<String>,
     /// Weft's own: a name under which matches are logged.
@@ -68,9 +68,9 @@ pub(super) struct Form {
     pub(super) nw_dst_address: Option<IpAddr>,
     pub(super) nw_dst_length: Option<Number<u8>>,
     pub(super) inv_nw_dst: bool,
-    pub(super) tp_src: Option<Range>,
+    pub(super) tp_src: Option<ByName<Range>>,
     pub(super) inv_tp_src: bool,
-    pub(super) tp_dst: Option<Range>,
+    pub(super) tp_dst: Option<ByName<Range>>,
     pub(super) inv_tp_dst: bool,
     pub(super) fragment_policy: Option<String>,
 
@@ -110,8 +110,9 @@ pub(super) struct Shown {
     pub(super) summary: String,
 }
 
-/// A range of ports, or of ICMP types; without an end it is open there.
+/// A range of ports, or of ICMP types; without one of its ends it is open there.
 #[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Range {
     #[serde(default)]
     pub(super) start: Option<Number<u16>>,
@@ -121,7 +122,7 @@ pub(super) struct Range {
 
 /// What a translation may choose; ports of 0 are the packet's own.
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NatTarget {
     pub(super) address_from: IpAddr,
     /// Absent: the first.
