@@ -214,3 +214,23 @@ fn a_group_that_a_rule_tests_stays_and_the_rule_is_named() {
         service.delete(&group).expect(204);
     }
 }
+
+#[test]
+fn a_fragment_policy_that_nobody_chose_follows_the_rules_ports() {
+    let (service, rules) = start();
+    let path = service.create(&rules, json!({"type": "drop", "nwProto": 6}));
+    let policy = || service.show(&path)["fragmentPolicy"].clone();
+    assert_eq!(policy(), "any");
+    service
+        .put(&path, json!({"tpDst": {"start": 80, "end": 80}}))
+        .expect(204);
+    assert_eq!(policy(), "header");
+    service.put(&path, json!({"tpDst": null})).expect(204);
+    assert_eq!(policy(), "any");
+    // One that was chosen stays.
+    service
+        .put(&path, json!({"fragmentPolicy": "nonheader"}))
+        .expect(204);
+    service.put(&path, json!({"nwProto": 17})).expect(204);
+    assert_eq!(policy(), "nonheader");
+}

@@ -12,10 +12,13 @@ use weft_ovs::kernel::{KernelDatapath, OpenMode};
 use weft_ovs::{Datapath, NewVport, VportKind};
 use weft_tests::command::run;
 use weft_tests::peer::Peer;
+use weft_tests::wait;
 use weft_topology::bridge::Bridge;
 use weft_topology::id::{BridgeId, PortId};
 use weft_topology::port::{Port, PortDevice};
 use weft_topology::{Change, LocalPort, MacAddr, Snapshot};
+
+use super::SOON;
 
 pub(crate) struct Stage {
     pub(crate) hot: Arc<dyn Hot>,
@@ -86,12 +89,23 @@ impl Stage {
             Arc::new(snapshot),
             Arc::new(tags.into_iter().collect::<BTreeSet<_>>()),
         );
+        for Peer { tap, .. } in &peers {
+            is_up(tap);
+        }
         Self {
             hot,
             peers,
             _events: events,
         }
     }
+}
+
+/// Waits until the kernel has noticed that somebody holds the tap: what leaves by it before is dropped.
+fn is_up(tap: &str) {
+    wait::until("the tap to be up", SOON, || {
+        run(&["ip", "link", "show", tap]).is_ok_and(|said| said.contains("state UP"))
+    })
+    .unwrap();
 }
 
 impl Drop for Stage {

@@ -150,9 +150,17 @@ impl Resource for Form {
         self.placed(id, &chain, 1, chain.rules.len() + 1)
     }
 
-    fn update(self, old: &Placed, topology: &Topology, _: &Args) -> Result<Placed, ApiError> {
+    fn update(mut self, old: &Placed, topology: &Topology, _: &Args) -> Result<Placed, ApiError> {
         let chain = topology.chain(old.rule.chain);
         let chain = chain.ok_or_else(|| missing(old.rule.chain))?;
+        // A policy that came from the rule's tests goes with them: who changes these need not know of it.
+        let (condition, action) = (&old.rule.condition, &old.rule.action);
+        let policy = condition.fragment_policy;
+        if policy == FragmentPolicy::default_of(condition, action)
+            && self.fragment_policy == Some(policy.to_string())
+        {
+            self.fragment_policy = None;
+        }
         self.placed(old.rule.id, chain, old.position, chain.rules.len())
     }
 

@@ -64,6 +64,12 @@ say("unsolicited advertisement of another's address", "security-neighbour",
     Ether(src=A, dst=ALL6) / IPv6(src=A6, dst="ff02::1", hlim=255) / ICMPv6ND_NA(tgt=C6, O=1) / ICMPv6NDOptDstLLAddr(lladdr=A))
 say("solicitation with another's MAC inside", "security-neighbour",
     Ether(src=A, dst=NODE6) / IPv6(src=A6, dst="ff02::1:ff00:2", hlim=255) / ICMPv6ND_NS(tgt=B6) / ICMPv6NDOptSrcLLAddr(lladdr=C))
+say("solicitation with two MACs inside", "security-neighbour",
+    Ether(src=A, dst=NODE6) / IPv6(src=A6, dst="ff02::1:ff00:2", hlim=255) / ICMPv6ND_NS(tgt=B6)
+    / ICMPv6NDOptSrcLLAddr(lladdr=C) / ICMPv6NDOptSrcLLAddr(lladdr=A))
+say("advertisement with two MACs inside", "security-neighbour",
+    to_b() / IPv6(src=A6, dst=B6, hlim=255) / ICMPv6ND_NA(tgt=A6, S=1)
+    / ICMPv6NDOptDstLLAddr(lladdr=A) / ICMPv6NDOptDstLLAddr(lladdr=C))
 
 # What only servers and routers say.
 say("DHCP offer", "security-dhcp-server",
